@@ -1,0 +1,230 @@
+/* butterfly.h - products of butterfly factors, their gradients, permutations.
+ *
+ * A butterfly matrix of size n = 2^L is a product of L sparse stages (Dao et al., arXiv:1903.05895).
+ * The stage of stride s multiplies every pair of positions (p, p + s) by a 2x2 block of its own:
+ *
+ *     [ out[p]     ]   [ a  b ] [ in[p]     ]      pair i, 0 <= i < n/2, of the stage of stride s:
+ *     [ out[p + s] ] = [ c  d ] [ in[p + s] ]      p = 2 (i - i % s) + i % s
+ *
+ * Conventions, valid for every function unless it says otherwise
+ *
+ *   Types      The letter in the name: s float, d double, c complex float, z complex double; cs and zd
+ *              have real factors and complex data. Complex data and scalars are pointers to (re, im) pairs.
+ *   Sizes      bfly_int is int64_t. n is a power of two, n >= 1; count >= 0 is the number of vectors.
+ *   Vectors    Element i of vector k is x[i * incx + k * distx], in elements (a complex one counts once).
+ *              The pointer is element 0 of vector 0, also when a stride is negative. distx = 0 (one vector
+ *              read count times) is allowed for inputs; for outputs, inc = 0 with n > 1 and dist = 0 with
+ *              count > 1 are illegal. No alignment is asked for.
+ *   Aliasing   An output may be the input itself with the same strides. Any other overlap is undefined.
+ *   Returns    0; or -i when argument i (counted from 1) is illegal; or a positive BFLY_E... code. When the
+ *              result is not 0 because of an argument or for want of memory, no output was touched.
+ *   Threads    Every function may be called by any number of threads at once. Inside, OpenMP threads share
+ *              the vectors when the work pays; results have the same bits for every number of threads, and
+ *              a vector's result does not depend on count. Nothing is printed.
+ *   Memory     At most one allocation a call, released before it returns.
+ *   Stability  Everything here is stable, except where a comment says "experimental".
+ */
+#ifndef BUTTERFLY_H
+#define BUTTERFLY_H
+
+#include <stdint.h>
+
+#define BFLY_VERSION_MAJOR 0
+#define BFLY_VERSION_MINOR 1
+#define BFLY_VERSION_PATCH 0
+
+#if defined(_WIN32) && defined(BFLY_SHARED)
+#  ifdef BFLY_BUILDING
+#    define BFLY_API __declspec(dllexport)
+#  else
+#    define BFLY_API __declspec(dllimport)
+#  endif
+#elif defined(__GNUC__)
+#  define BFLY_API __attribute__((visibility("default")))
+#else
+#  define BFLY_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef int64_t bfly_int;
+
+enum bfly_op { BFLY_NO_TRANS = 111, BFLY_TRANS = 112, BFLY_CONJ_TRANS = 113, BFLY_CONJ = 114 };
+enum bfly_order { BFLY_INCREASING = 201, BFLY_DECREASING = 202 };
+enum bfly_form { BFLY_UNTIED = 211, BFLY_TIED = 212 };
+enum bfly_direction { BFLY_FORWARD = 221, BFLY_INVERSE = 222 };
+
+/* Positive results. */
+enum bfly_error {
+    BFLY_ENOMEM = 1,    /* no memory for the workspace */
+    BFLY_EOVERFLOW = 2, /* sizes times strides do not fit in 64 bits */
+    BFLY_EISA = 3       /* bfly_set_isa: unknown, not compiled in, or not available on this processor */
+};
+
+/* ---- y := alpha op(B) x + beta y -------------------------------------------------------------------------------
+ *
+ * op     BFLY_NO_TRANS B, BFLY_TRANS B^T, BFLY_CONJ_TRANS B^H, BFLY_CONJ conj(B).
+ * order  BFLY_INCREASING: op N applies strides 1, 2, ..., n/2 in this order; BFLY_DECREASING: n/2, ..., 2, 1.
+ * form   BFLY_UNTIED: w is (log2 n, n/2, 2, 2), row-major; w[k][i] = [[a, b], [c, d]] is block i of the k-th stage
+ *        that op N applies. BFLY_TIED: w is (n - 1, 2, 2): the blocks of stride s stand at [s - 1, 2s - 1), pair i
+ *        uses block i % s; by stride, whatever the order.
+ * w      describes B and is never reordered by op: T and C run the stages backwards with transposed blocks.
+ * beta   0: y is not read. alpha 0: w and x are not read.
+ * Cost   2 n log2 n multiplications and as many additions a vector (complex: times 4, cs and zd: times 2).
+ * Error  componentwise at most 8 max(1, log2 n) eps (|S_L| ... |S_1| |x|).
+ * n = 1  B is the 1x1 identity; w may be NULL.
+ */
+BFLY_API int bfly_smul(int op, int order, int form, bfly_int n, bfly_int count, float alpha, const float *w,
+                       const float *x, bfly_int incx, bfly_int distx, float beta, float *y, bfly_int incy,
+                       bfly_int disty);
+BFLY_API int bfly_dmul(int op, int order, int form, bfly_int n, bfly_int count, double alpha, const double *w,
+                       const double *x, bfly_int incx, bfly_int distx, double beta, double *y, bfly_int incy,
+                       bfly_int disty);
+BFLY_API int bfly_cmul(int op, int order, int form, bfly_int n, bfly_int count, const void *alpha, const void *w,
+                       const void *x, bfly_int incx, bfly_int distx, const void *beta, void *y, bfly_int incy,
+                       bfly_int disty);
+BFLY_API int bfly_zmul(int op, int order, int form, bfly_int n, bfly_int count, const void *alpha, const void *w,
+                       const void *x, bfly_int incx, bfly_int distx, const void *beta, void *y, bfly_int incy,
+                       bfly_int disty);
+BFLY_API int bfly_csmul(int op, int order, int form, bfly_int n, bfly_int count, const void *alpha, const float *w,
+                        const void *x, bfly_int incx, bfly_int distx, const void *beta, void *y, bfly_int incy,
+                        bfly_int disty);
+BFLY_API int bfly_zdmul(int op, int order, int form, bfly_int n, bfly_int count, const void *alpha, const double *w,
+                        const void *x, bfly_int incx, bfly_int distx, const void *beta, void *y, bfly_int incy,
+                        bfly_int disty);
+
+/* ---- gradients of y = op(B) x ----------------------------------------------------------------------------------
+ *
+ * gy is the gradient at y. gx := op(B)^H gy. gw has w's layout and receives, summed over the vectors, for every block
+ * T with input pair x and incoming gradient g:  N: g x^H,  T: conj(x) g^T,  C: x g^H,  conj: conj(g) x^T.
+ * With real factors and complex data gw receives the real part.
+ *
+ * accumulate  0: gw is overwritten; 1: gw is added to. gx is always overwritten.
+ * gw, gx      either may be NULL: it is not computed. gx may be gy with the same strides.
+ * Order of    The sum over vectors is cut into chunks that depend on n and count only and added in a fixed order:
+ * summation   the same bits for every number of threads.
+ * Workspace   about 3 n log2 n numbers a thread.
+ */
+BFLY_API int bfly_sgrad(int op, int order, int form, int accumulate, bfly_int n, bfly_int count, const float *w,
+                        const float *x, bfly_int incx, bfly_int distx, const float *gy, bfly_int incgy,
+                        bfly_int distgy, float *gw, float *gx, bfly_int incgx, bfly_int distgx);
+BFLY_API int bfly_dgrad(int op, int order, int form, int accumulate, bfly_int n, bfly_int count, const double *w,
+                        const double *x, bfly_int incx, bfly_int distx, const double *gy, bfly_int incgy,
+                        bfly_int distgy, double *gw, double *gx, bfly_int incgx, bfly_int distgx);
+BFLY_API int bfly_cgrad(int op, int order, int form, int accumulate, bfly_int n, bfly_int count, const void *w,
+                        const void *x, bfly_int incx, bfly_int distx, const void *gy, bfly_int incgy,
+                        bfly_int distgy, void *gw, void *gx, bfly_int incgx, bfly_int distgx);
+BFLY_API int bfly_zgrad(int op, int order, int form, int accumulate, bfly_int n, bfly_int count, const void *w,
+                        const void *x, bfly_int incx, bfly_int distx, const void *gy, bfly_int incgy,
+                        bfly_int distgy, void *gw, void *gx, bfly_int incgx, bfly_int distgx);
+BFLY_API int bfly_csgrad(int op, int order, int form, int accumulate, bfly_int n, bfly_int count, const float *w,
+                         const void *x, bfly_int incx, bfly_int distx, const void *gy, bfly_int incgy,
+                         bfly_int distgy, float *gw, void *gx, bfly_int incgx, bfly_int distgx);
+BFLY_API int bfly_zdgrad(int op, int order, int form, int accumulate, bfly_int n, bfly_int count, const double *w,
+                         const void *x, bfly_int incx, bfly_int distx, const void *gy, bfly_int incgy,
+                         bfly_int distgy, double *gw, void *gx, bfly_int incgx, bfly_int distgx);
+
+/* ---- permutations ----------------------------------------------------------------------------------------------
+ *
+ * N, conj: y[i] = x[perm[i]];  T, C (the inverse): y[perm[i]] = x[i]. Here n is any size >= 1, not only a power of
+ * two. perm must hold every index of 0 .. n - 1 once: anything else is illegal argument 4. Cost: one read and one
+ * write of the vectors.
+ */
+BFLY_API int bfly_sperm(int op, bfly_int n, bfly_int count, const bfly_int *perm, const float *x, bfly_int incx,
+                        bfly_int distx, float *y, bfly_int incy, bfly_int disty);
+BFLY_API int bfly_dperm(int op, bfly_int n, bfly_int count, const bfly_int *perm, const double *x, bfly_int incx,
+                        bfly_int distx, double *y, bfly_int incy, bfly_int disty);
+BFLY_API int bfly_cperm(int op, bfly_int n, bfly_int count, const bfly_int *perm, const void *x, bfly_int incx,
+                        bfly_int distx, void *y, bfly_int incy, bfly_int disty);
+BFLY_API int bfly_zperm(int op, bfly_int n, bfly_int count, const bfly_int *perm, const void *x, bfly_int incx,
+                        bfly_int distx, void *y, bfly_int incy, bfly_int disty);
+
+/* ---- relaxed permutations --------------------------------------------------------------------------------------
+ *
+ * The product over levels of  (c P_c + (1 - c) I) (b P_b + (1 - b) I) (a P_a + (1 - a) I), applied to every contiguous
+ * block of the level's size m: P_a gathers the even entries, then the odd ones; P_b reverses the first half, P_c the
+ * second. prob is (log2 n - 1, 3), row-major, columns a, b, c; row l holds the level m = 2^(l + 2). The largest block
+ * acts on x first. With every entry 0 or 1 this is a permutation. n = 1 and n = 2: the identity, prob may be NULL.
+ * op T and C apply the transpose; conj is N, since prob is real. Complex data have real prob of their precision.
+ */
+BFLY_API int bfly_srelaxed_perm(int op, bfly_int n, bfly_int count, const float *prob, const float *x, bfly_int incx,
+                                bfly_int distx, float *y, bfly_int incy, bfly_int disty);
+BFLY_API int bfly_drelaxed_perm(int op, bfly_int n, bfly_int count, const double *prob, const double *x,
+                                bfly_int incx, bfly_int distx, double *y, bfly_int incy, bfly_int disty);
+BFLY_API int bfly_crelaxed_perm(int op, bfly_int n, bfly_int count, const float *prob, const void *x, bfly_int incx,
+                                bfly_int distx, void *y, bfly_int incy, bfly_int disty);
+BFLY_API int bfly_zrelaxed_perm(int op, bfly_int n, bfly_int count, const double *prob, const void *x, bfly_int incx,
+                                bfly_int distx, void *y, bfly_int incy, bfly_int disty);
+
+/* Gradients of the above: gx := op(P)^T gy, gprob (shape of prob) summed over the vectors, of complex data the real
+ * part. accumulate, NULL, aliasing and the order of summation as in bfly_?grad. */
+BFLY_API int bfly_srelaxed_perm_grad(int op, int accumulate, bfly_int n, bfly_int count, const float *prob,
+                                     const float *x, bfly_int incx, bfly_int distx, const float *gy, bfly_int incgy,
+                                     bfly_int distgy, float *gprob, float *gx, bfly_int incgx, bfly_int distgx);
+BFLY_API int bfly_drelaxed_perm_grad(int op, int accumulate, bfly_int n, bfly_int count, const double *prob,
+                                     const double *x, bfly_int incx, bfly_int distx, const double *gy,
+                                     bfly_int incgy, bfly_int distgy, double *gprob, double *gx, bfly_int incgx,
+                                     bfly_int distgx);
+BFLY_API int bfly_crelaxed_perm_grad(int op, int accumulate, bfly_int n, bfly_int count, const float *prob,
+                                     const void *x, bfly_int incx, bfly_int distx, const void *gy, bfly_int incgy,
+                                     bfly_int distgy, float *gprob, void *gx, bfly_int incgx, bfly_int distgx);
+BFLY_API int bfly_zrelaxed_perm_grad(int op, int accumulate, bfly_int n, bfly_int count, const double *prob,
+                                     const void *x, bfly_int incx, bfly_int distx, const void *gy, bfly_int incgy,
+                                     bfly_int distgy, double *gprob, void *gx, bfly_int incgx, bfly_int distgx);
+
+/* ---- dense expansion: A := op(B) -------------------------------------------------------------------------------
+ *
+ * A is n x n, row-major, row i at a + i * lda, lda >= n. Cost: that of n vectors.
+ */
+BFLY_API int bfly_sdense(int op, int order, int form, bfly_int n, const float *w, float *a, bfly_int lda);
+BFLY_API int bfly_ddense(int op, int order, int form, bfly_int n, const double *w, double *a, bfly_int lda);
+BFLY_API int bfly_cdense(int op, int order, int form, bfly_int n, const void *w, void *a, bfly_int lda);
+BFLY_API int bfly_zdense(int op, int order, int form, bfly_int n, const void *w, void *a, bfly_int lda);
+
+/* ---- exact factors ---------------------------------------------------------------------------------------------
+ *
+ * fft_factors       With R the bit reversal: F = B R when increasing, F = R B when decreasing, where F is the DFT,
+ *                   F[j][k] = exp(-2 pi i j k / n) (BFLY_FORWARD), or its inverse, conj(F) / n (BFLY_INVERSE).
+ *                   Each entry is rounded once.
+ * hadamard_factors  B is the Sylvester-Hadamard matrix, entries +1 and -1, without a permutation.
+ */
+BFLY_API int bfly_cfft_factors(int direction, int order, int form, bfly_int n, void *w);
+BFLY_API int bfly_zfft_factors(int direction, int order, int form, bfly_int n, void *w);
+BFLY_API int bfly_shadamard_factors(int order, int form, bfly_int n, float *w);
+BFLY_API int bfly_dhadamard_factors(int order, int form, bfly_int n, double *w);
+BFLY_API int bfly_chadamard_factors(int order, int form, bfly_int n, void *w);
+BFLY_API int bfly_zhadamard_factors(int order, int form, bfly_int n, void *w);
+
+/* ---- the library -----------------------------------------------------------------------------------------------
+ *
+ * bfly_version                10000 major + 100 minor + patch.
+ * bfly_config                 One line of text: version, instruction set in use and those available, OpenMP, threads,
+ *                             and whether BUTTERFLY_ISA was refused. Valid until the thread's next call of it.
+ * bfly_strerror               A static text for a result of any function here, also for unknown ones.
+ * bfly_get_num_threads        The number of threads a call from this thread may use, >= 1.
+ * bfly_set_num_threads        For all threads; k <= 0 returns to the default: BUTTERFLY_NUM_THREADS, else
+ *                             OMP_NUM_THREADS, else the processors this process may use (affinity, cgroup).
+ * bfly_set_num_threads_local  For the calling thread only, above the global one; k <= 0 removes it. Returns the
+ *                             old value, 0 when there was none.
+ * bfly_get_isa                Name of the instruction set in use: "avx2", ...
+ * bfly_set_isa                Choose one by name ("scalar", "sse2", "avx2", "avx512", "neon"), "auto" for the best available.
+ *                             Takes effect for calls that start later. BUTTERFLY_ISA sets the initial one.
+ * bfly_isas                   The available ones, separated by blanks, best last.
+ */
+BFLY_API int bfly_version(void);
+BFLY_API const char *bfly_config(void);
+BFLY_API const char *bfly_strerror(int result);
+BFLY_API int bfly_get_num_threads(void);
+BFLY_API void bfly_set_num_threads(int k);
+BFLY_API int bfly_set_num_threads_local(int k);
+BFLY_API const char *bfly_get_isa(void);
+BFLY_API int bfly_set_isa(const char *name);
+BFLY_API const char *bfly_isas(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

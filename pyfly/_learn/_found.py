@@ -1,0 +1,44 @@
+"""What a search for a fast algorithm hands back, before it is checked, cast and named for the user.
+
+The product ``factors[0] @ factors[1] @ ...`` approximates the target; a search always returns the best product
+it met, whether or not it meets a tolerance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from pyfly._operators import Operator
+
+
+@dataclass
+class Found:
+    """Best product of one search.
+
+    Attributes
+    ----------
+    factors : tuple of Operator
+        Elementary operators, leftmost first.
+    model : str
+        Class in the notation of the paper: ``"BP"``, ``"(BP)^T"``, ``"Re(BP)"``, ``"BPBP"``.
+    permutation : ndarray of int64 or None
+        Gather indices of the (first) permutation factor.
+    tied : bool
+        Whether the butterfly factors are stored tied.
+    history : list of float
+        Error of the search at successive moments: per level for the algebraic search (relative residual), per
+        evaluation for the gradient search (relative Frobenius error).
+    note : str
+        One sentence for the user on how it was found or why not.
+    """
+
+    factors: tuple[Operator, ...]
+    model: str
+    permutation: np.ndarray | None
+    tied: bool
+    history: list[float] = field(default_factory=list)
+    note: str = ""
