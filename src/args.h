@@ -1,0 +1,80 @@
+/* args.h - argument checks, and memory for a call: the one place for both. */
+#ifndef BFLY_ARGS_H
+#define BFLY_ARGS_H
+
+#include <fenv.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+
+/* returns -i unless the argument at position i is legal */
+#define BFLY_CHECK(i, legal)             \
+    do {                                 \
+        if (BFLY_UNLIKELY(!(legal))) return -(i); \
+    } while (0)
+
+static inline int bfly_is_op(int op) { return op >= BFLY_NO_TRANS && op <= BFLY_CONJ; }
+static inline int bfly_is_order(int order) { return order == BFLY_INCREASING || order == BFLY_DECREASING; }
+static inline int bfly_is_form(int form) { return form == BFLY_UNTIED || form == BFLY_TIED; }
+static inline int bfly_is_power_of_two(bfly_int n) { return n >= 1 && (n & (n - 1)) == 0; }
+static inline int bfly_transposes(int op) { return op == BFLY_TRANS || op == BFLY_CONJ_TRANS; }
+
+/* (a - 1) * |stride|, or -1 when it does not fit */
+static inline bfly_int bfly_extent(bfly_int a, bfly_int stride)
+{
+    if (a <= 1 || stride == 0) return 0;
+    if (stride == INT64_MIN) return -1;
+    bfly_int s = stride < 0 ? -stride : stride;
+    return a - 1 > INT64_MAX / s ? -1 : (a - 1) * s;
+}
+
+/* Do the addresses of count vectors of n numbers of `size` bytes fit in 64 bits? */
+static inline int bfly_fits(bfly_int n, bfly_int inc, bfly_int count, bfly_int dist, size_t size)
+{
+    bfly_int a = bfly_extent(n, inc), b = bfly_extent(count, dist);
+    return a >= 0 && b >= 0 && a <= INT64_MAX / 32 && b <= INT64_MAX / 32 && (a + b + 1) <= INT64_MAX / (bfly_int)size;
+}
+
+/* aligned workspace of one call: a few kilobytes on the stack, otherwise one allocation */
+#define BFLY_STACK_BYTES 16384
+typedef struct bfly_work {
+    char local[BFLY_STACK_BYTES + BFLY_ALIGN];
+    void *heap;
+} bfly_work;
+
+static inline char *bfly_work_get(bfly_work *work, double bytes)
+{
+    char *p = work->local;
+    work->heap = NULL;
+    if (bytes > BFLY_STACK_BYTES) {
+        if (bytes > 1e18) return NULL;
+        p = work->heap = malloc((size_t)bytes + BFLY_ALIGN);
+        if (!p) return NULL;
+    }
+    return p + (BFLY_ALIGN - (uintptr_t)p % BFLY_ALIGN) % BFLY_ALIGN;
+}
+
+static inline void bfly_work_free(bfly_work *work) { free(work->heap); }
+
+/* Floating-point exceptions of worker threads reach the caller. */
+static inline void bfly_fp_begin(int thread)
+{
+    if (thread != 0) feclearexcept(FE_ALL_EXCEPT);
+}
+static inline int bfly_fp_end(int thread) { return thread != 0 ? fetestexcept(FE_ALL_EXCEPT) : 0; }
+static inline void bfly_fp_raise(int flags)
+{
+    if (flags) feraiseexcept(flags);
+}
+
+#ifdef _OPENMP
+#include <omp.h>
+static inline int bfly_thread_id(void) { return omp_get_thread_num(); }
+static inline int bfly_team_size(void) { return omp_get_num_threads(); }
+#else
+static inline int bfly_thread_id(void) { return 0; }
+static inline int bfly_team_size(void) { return 1; }
+#endif
+
+#endif

@@ -1,0 +1,39 @@
+/* dense.c - A := op(B) as a dense matrix: row i of op(B) is op(B)^T e_i, so the identity is multiplied in place. */
+#include "args.h"
+
+static int dense(int precision, int complex_w, int op, int order, int form, bfly_int n, const void *w, void *a,
+                 bfly_int lda)
+{
+    static const int transposed[] = {BFLY_TRANS, BFLY_NO_TRANS, BFLY_CONJ, BFLY_CONJ_TRANS};
+    const size_t size = (precision ? sizeof(double) : sizeof(float)) * (complex_w ? 2 : 1);
+    const double one[2] = {1, 0}, zero[2] = {0, 0};
+    BFLY_CHECK(1, bfly_is_op(op));
+    BFLY_CHECK(2, bfly_is_order(order));
+    BFLY_CHECK(3, bfly_is_form(form));
+    BFLY_CHECK(4, bfly_is_power_of_two(n));
+    BFLY_CHECK(5, w || n == 1);
+    BFLY_CHECK(6, a);
+    BFLY_CHECK(7, lda >= n);
+    if (n > (bfly_int)1 << (BFLY_MAX_LOGN - 2) || !bfly_fits(n, 1, n, lda, size)) return BFLY_EOVERFLOW;
+    for (bfly_int i = 0; i < n; i++) {
+        char *row = (char *)a + (size_t)(i * lda) * size;
+        memset(row, 0, (size_t)n * size);
+        if (precision)
+            *(double *)(row + (size_t)i * size) = 1;
+        else
+            *(float *)(row + (size_t)i * size) = 1;
+    }
+    const bfly_vectors rows = {a, 1, lda};
+    return bfly_mul_run(precision, complex_w, complex_w, transposed[op - BFLY_NO_TRANS], order, form, n, n, one, w,
+                        rows, zero, rows);
+}
+
+#define DENSE(t, type, precision, complex_w)                                                                  \
+    int bfly_##t##dense(int op, int order, int form, bfly_int n, const type *w, type *a, bfly_int lda)        \
+    {                                                                                                         \
+        return dense(precision, complex_w, op, order, form, n, w, a, lda);                                    \
+    }
+DENSE(s, float, 0, 0)
+DENSE(d, double, 1, 0)
+DENSE(c, void, 0, 1)
+DENSE(z, void, 1, 1)

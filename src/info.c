@@ -1,0 +1,32 @@
+/* info.c - version, configuration, error texts. */
+#include <stdio.h>
+
+#include "internal.h"
+
+int bfly_version(void) { return 10000 * BFLY_VERSION_MAJOR + 100 * BFLY_VERSION_MINOR + BFLY_VERSION_PATCH; }
+
+const char *bfly_config(void)
+{
+    static _Thread_local char text[256];
+#ifdef _OPENMP
+    const char *openmp = "yes";
+#else
+    const char *openmp = "no";
+#endif
+    snprintf(text, sizeof text, "libbutterfly %d.%d.%d isa=%s available=\"%s\" openmp=%s threads=%d%s",
+             BFLY_VERSION_MAJOR, BFLY_VERSION_MINOR, BFLY_VERSION_PATCH, bfly_get_isa(), bfly_isas(), openmp,
+             bfly_get_num_threads(), bfly_isa_refused() ? " (BUTTERFLY_ISA names one that is not available: ignored)" : "");
+    return text;
+}
+
+const char *bfly_strerror(int result)
+{
+    switch (result) {
+    case 0: return "success";
+    case BFLY_ENOMEM: return "not enough memory for the workspace";
+    case BFLY_EOVERFLOW: return "sizes times strides do not fit in 64 bits";
+    case BFLY_EISA: return "instruction set unknown or not available here";
+    }
+    return result < 0 && result > -32 ? "illegal argument; its position is the negative of the result"
+                                      : "unknown result";
+}

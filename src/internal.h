@@ -1,0 +1,118 @@
+/* internal.h - what the layers of the library share.
+ *
+ *     arguments (mul.c, grad.c, ...)  ->  blocks of vectors and threads (driver.h)  ->  kernels (kernel.inc, once per
+ *     instruction set and precision)  ->  the caller's memory
+ *
+ * A kernel works on a tile of rows. With W numbers in a vector register, position p of a row is lane p % W of group
+ * p / W; the tile is [group][row][W] (complex data: [group][row][re | im][W]), so that the coefficients of a pair of
+ * groups, loaded once, serve all rows. A row holds one vector, or several short ones when n < 4 W.
+ *
+ * A program lists the passes over the tile. A pass takes blocks of 2^e groups at distance h and applies, in registers,
+ * q stages of stride < W and e stages that join whole groups:
+ *
+ *     strides   1 2 4 | 8 16 | 32 64 | 128 256 |         W = 8, increasing:  q = 3, e = 2, then e = 2 each
+ */
+#ifndef BFLY_INTERNAL_H
+#define BFLY_INTERNAL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "butterfly.h"
+#include "index.h"
+
+#define BFLY_MAX_LOGN 48
+#define BFLY_ALIGN 64
+#define BFLY_TILE_VECTORS 8 /* vectors a group of the tile: 8 real rows or 4 complex ones */
+
+#if defined(__GNUC__) || defined(__clang__)
+#define BFLY_LIKELY(x) __builtin_expect(!!(x), 1)
+#define BFLY_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#else
+#define BFLY_LIKELY(x) (x)
+#define BFLY_UNLIKELY(x) (x)
+#endif
+
+enum bfly_pass_kind { BFLY_PASS_PAIRS, BFLY_PASS_LOW1, BFLY_PASS_LOW2, BFLY_PASS_SMALL, BFLY_PASS_KINDS };
+
+typedef struct bfly_pass {
+    int kind;         /* PAIRS: q = 0, e = 2;  LOW1, LOW2: q = log2 W, e = 1, 2;  SMALL: any q, e = 0 */
+    int q, e;         /* stages inside a register; stages between groups */
+    int lh;           /* log2 of the distance h between the groups of a block */
+    bfly_int nblocks; /* blocks in a row */
+    bfly_int period;  /* block b uses coefficient block b % period */
+    bfly_int bcoef;   /* coefficients of a block */
+    bfly_int coef;    /* coefficients before this pass */
+} bfly_pass;
+
+typedef struct bfly_program {
+    bfly_int n, row; /* length of a vector; of a row, max(n, 4 W) */
+    int logn, logw;
+    int decreasing;         /* the order in which strides are applied, after op */
+    int tied, increasing;   /* how the caller stores the factors */
+    int transpose, conj;    /* what op does to a block */
+    int complex_w, complex_x;
+    int npass;
+    bfly_int ncoef; /* packed coefficients in all, each a vector of W (complex: re and im) */
+    bfly_pass pass[BFLY_MAX_LOGN];
+} bfly_program;
+
+/* Vectors as the caller has them, in elements of its type. */
+typedef struct bfly_vectors {
+    char *p;
+    bfly_int inc, dist;
+} bfly_vectors;
+
+typedef struct bfly_scale {
+    double alpha[2], beta[2];
+    int plain; /* alpha = 1 and beta = 0 */
+} bfly_scale;
+
+/* The kernels of one precision. coef == NULL: coefficients are packed block by block from w on the way. */
+typedef struct bfly_kernels {
+    int logw;
+    void (*pack)(const bfly_program *P, const bfly_pass *A, const void *w, void *coef, bfly_int b0, bfly_int b1);
+    /* y := alpha op(B) x + beta y for count vectors, at most those of one tile */
+    void (*mul)(const bfly_program *P, const void *coef, const void *w, bfly_vectors x, bfly_vectors y,
+                bfly_int count, const bfly_scale *scale, void *tile);
+    /* gcoef += gradients of the packed coefficients; gx.p may be NULL */
+    void (*grad)(const bfly_program *P, const void *coef, const void *w, bfly_vectors x, bfly_vectors gy,
+                 bfly_vectors gx, bfly_int count, void *gcoef, void *tiles);
+    /* w += packed gradients */
+    void (*unpack)(const bfly_program *P, const void *gcoef, void *w);
+    /* count <= W vectors at a time */
+    void (*relaxed)(int logn, int transpose, int complex_x, const void *prob, bfly_vectors x, bfly_vectors y,
+                    bfly_int count, void *work);
+    void (*relaxed_grad)(int logn, int transpose, int complex_x, const void *prob, bfly_vectors x, bfly_vectors gy,
+                         bfly_vectors gx, bfly_int count, double *gprob, void *work);
+} bfly_kernels;
+
+typedef struct bfly_isa {
+    const char *name;
+    int (*available)(void);
+    const bfly_kernels *kernels[2]; /* float, double */
+} bfly_isa;
+
+/* NULL where the compiler cannot build it. */
+extern const bfly_isa *const bfly_isa_scalar, *const bfly_isa_sse2, *const bfly_isa_avx2, *const bfly_isa_avx512,
+    *const bfly_isa_neon;
+
+/* isa.c */
+const bfly_isa *bfly_current_isa(void);
+int bfly_isa_refused(void); /* BUTTERFLY_ISA named one that is not available */
+
+/* threads.c: how many threads to use for this much work (vector operations), 1 where threads must not be used */
+int bfly_threads_for(double work);
+
+/* program.c */
+void bfly_program_init(bfly_program *P, int op, int order, int form, bfly_int n, int complex_w, int complex_x,
+                       int logw);
+bfly_int bfly_tile_count(const bfly_program *P, size_t size);
+size_t bfly_coef_bytes(const bfly_program *P, size_t size);
+size_t bfly_tile_bytes(const bfly_program *P, size_t size, bfly_int count);
+
+/* mul.c: the multiply with checked arguments */
+int bfly_mul_run(int precision, int complex_w, int complex_x, int op, int order, int form, bfly_int n, bfly_int count,
+                 const double *alpha, const void *w, bfly_vectors x, const double *beta, bfly_vectors y);
+
+#endif
