@@ -82,7 +82,7 @@ static int grad_run(int precision, int complex_w, int complex_x, int op, int ord
     const double work = 3.5 * (double)n * J.P.logn * (double)count * (double)J.size * (complex_w ? 4 : complex_x ? 2 : 1);
     int threads = bfly_threads_for(work);
     if (threads > J.chunks) threads = (int)J.chunks;
-    const size_t tiles = (size_t)(J.P.npass + 1) * J.tile, packed = J.blocks > 1 ? J.coef_bytes : 0;
+    const size_t tiles = (size_t)(J.P.npass + 1) * J.tile, packed = J.blocks > 1 || J.P.tied ? J.coef_bytes : 0;
     bfly_work memory;
     char *base = bfly_work_get(
         &memory, (double)packed + (double)J.coef_bytes * (double)J.chunks + (double)tiles * threads);

@@ -9,6 +9,7 @@
 #pragma GCC target("avx2,fma")
 #endif
 
+#define KEEP(v) __asm__("" : "+x"(v))
 #define VBYTES 32
 #define LOGW_F32 3
 #define LOGW_F64 2

@@ -9,6 +9,7 @@
 #pragma GCC target("avx512f,avx512dq,avx512vl,avx512bw,avx2,fma")
 #endif
 
+#define KEEP(v) __asm__("" : "+v"(v))
 #define VBYTES 64
 #define LOGW_F32 4
 #define LOGW_F64 3

@@ -105,7 +105,8 @@ int bfly_mul_run(int precision, int complex_w, int complex_x, int op, int order,
     if (J.block > count) J.block = count;
 
     const bfly_int blocks = (count + J.block - 1) / J.block;
-    const size_t tile = bfly_tile_bytes(&J.P, J.size, J.block), coef = blocks > 1 ? bfly_coef_bytes(&J.P, J.size) : 0;
+    const int packed = blocks > 1 || J.P.tied; /* tied factors are few, and serve a vector many times */
+    const size_t tile = bfly_tile_bytes(&J.P, J.size, J.block), coef = packed ? bfly_coef_bytes(&J.P, J.size) : 0;
     const double work = (double)n * J.P.logn * (double)count * (double)J.size * (complex_w ? 4 : complex_x ? 2 : 1);
     int threads = bfly_threads_for(work);
     if (threads > blocks) threads = (int)blocks;
@@ -113,7 +114,7 @@ int bfly_mul_run(int precision, int complex_w, int complex_x, int op, int order,
     bfly_work memory;
     char *base = bfly_work_get(&memory, (double)coef + (double)tile * threads);
     if (!base) return BFLY_ENOMEM;
-    if (blocks > 1) J.coef = base;
+    if (packed) J.coef = base;
     base += coef;
     if (threads == 1) {
         if (J.coef) pack(&J, 0, 1);
