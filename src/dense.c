@@ -15,17 +15,17 @@ static int dense(int precision, int complex_w, int op, int order, int form, bfly
     BFLY_CHECK(6, a);
     BFLY_CHECK(7, lda >= n);
     if (n > (bfly_int)1 << (BFLY_MAX_LOGN - 2) || !bfly_fits(n, 1, n, lda, size)) return BFLY_EOVERFLOW;
-    for (bfly_int i = 0; i < n; i++) {
-        char *row = (char *)a + (size_t)(i * lda) * size;
-        memset(row, 0, (size_t)n * size);
+    if (n == 1) {
+        memset(a, 0, size);
         if (precision)
-            *(double *)(row + (size_t)i * size) = 1;
+            *(double *)a = 1;
         else
-            *(float *)(row + (size_t)i * size) = 1;
+            *(float *)a = 1;
+        return 0;
     }
     const bfly_vectors rows = {a, 1, lda};
     return bfly_mul_run(precision, complex_w, complex_w, transposed[op - BFLY_NO_TRANS], order, form, n, n, one, w,
-                        rows, zero, rows);
+                        (bfly_vectors){NULL, 0, 0}, zero, rows);
 }
 
 #define DENSE(t, type, precision, complex_w)                                                                  \

@@ -111,7 +111,7 @@ bfly_int bfly_tile_count(const bfly_program *P, size_t size);
 size_t bfly_coef_bytes(const bfly_program *P, size_t size);
 size_t bfly_tile_bytes(const bfly_program *P, size_t size, bfly_int count);
 
-/* mul.c: the multiply with checked arguments */
+/* mul.c: the multiply with checked arguments; x.p == NULL: x is the identity, y its place */
 int bfly_mul_run(int precision, int complex_w, int complex_x, int op, int order, int form, bfly_int n, bfly_int count,
                  const double *alpha, const void *w, bfly_vectors x, const double *beta, bfly_vectors y);
 

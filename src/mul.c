@@ -14,17 +14,32 @@ typedef struct job {
     bfly_vectors x, y;
     bfly_scale scale;
     bfly_int count, block; /* vectors in all, and in one tile */
+    int identity;          /* the vectors are those of the identity, written into y first */
 } job;
+
+static void put_identity(const job *J, bfly_int first, bfly_int vectors)
+{
+    const size_t size = J->size * (J->P.complex_x ? 2 : 1);
+    for (bfly_int k = first; k < first + vectors; k++) {
+        char *row = J->y.p + (size_t)(k * J->y.dist) * size;
+        memset(row, 0, (size_t)J->P.n * size);
+        if (J->size == sizeof(double))
+            *(double *)(row + (size_t)k * size) = 1;
+        else
+            *(float *)(row + (size_t)k * size) = 1;
+    }
+}
 
 static void run_blocks(const job *J, bfly_int first, bfly_int last, void *tile)
 {
     const bfly_int bytes = (bfly_int)J->size * (J->P.complex_x ? 2 : 1);
     for (bfly_int b = first; b < last; b++) {
-        const bfly_int k = b * J->block, left = J->count - k;
+        const bfly_int k = b * J->block, left = J->count - k, vectors = left < J->block ? left : J->block;
         bfly_vectors x = J->x, y = J->y;
+        if (J->identity) put_identity(J, k, vectors);
         x.p += k * x.dist * bytes;
         y.p += k * y.dist * bytes;
-        J->k->mul(&J->P, J->coef, J->coef ? NULL : J->w, x, y, left < J->block ? left : J->block, &J->scale, tile);
+        J->k->mul(&J->P, J->coef, J->coef ? NULL : J->w, x, y, vectors, &J->scale, tile);
     }
 }
 
@@ -91,7 +106,7 @@ int bfly_mul_run(int precision, int complex_w, int complex_x, int op, int order,
         scale_only(precision, complex_x, n, count, beta, y);
         return 0;
     }
-    job J = {.w = w, .x = x, .y = y, .count = count};
+    job J = {.w = w, .x = x.p ? x : y, .y = y, .count = count, .identity = !x.p};
     J.scale = (bfly_scale){{alpha[0], alpha[1]}, {beta[0], beta[1]},
                            alpha[0] == 1 && alpha[1] == 0 && beta[0] == 0 && beta[1] == 0};
     if (n == 1) {

@@ -39,15 +39,11 @@ DEFINE_MOVE(move16, pair_of_doubles)
 
 typedef void (*move_fn)(bfly_int, bfly_int, bfly_int, const bfly_int *, const bfly_int *, bfly_vectors, bfly_vectors);
 
-/* 1 when perm holds 0 .. n - 1 once each, 0 when not, -1 without memory */
-static int is_permutation(bfly_int n, const bfly_int *perm)
+/* Does perm hold 0 .. n - 1 once each? seen: a bit for each, in whole words. */
+static int is_permutation(bfly_int n, const bfly_int *perm, uint64_t *seen)
 {
-    bfly_work memory;
-    const double bytes = ((double)n + 63) / 64 * 8;
-    uint64_t *seen = (uint64_t *)bfly_work_get(&memory, bytes);
     int good = 1;
-    if (!seen) return -1;
-    memset(seen, 0, (size_t)(n + 63) / 64 * 8);
+    memset(seen, 0, (size_t)((n + 63) / 64) * 8);
     for (bfly_int i = 0; good && i < n; i++) {
         const bfly_int p = perm[i];
         if (p < 0 || p >= n || seen[p / 64] >> (p % 64) & 1)
@@ -55,7 +51,6 @@ static int is_permutation(bfly_int n, const bfly_int *perm)
         else
             seen[p / 64] |= (uint64_t)1 << (p % 64);
     }
-    bfly_work_free(&memory);
     return good;
 }
 
@@ -72,9 +67,17 @@ static int perm_run(size_t size, int op, bfly_int n, bfly_int count, const bfly_
     BFLY_CHECK(10, disty != 0 || count <= 1);
     if (!bfly_fits(n, incx, count, distx, size) || !bfly_fits(n, incy, count, disty, size)) return BFLY_EOVERFLOW;
     if (count == 0) return 0;
-    const int good = is_permutation(n, perm);
-    if (good < 0) return BFLY_ENOMEM;
-    BFLY_CHECK(4, good);
+
+    /* one piece of memory: first for the check, then as the buffer */
+    const bfly_int many = count < IN_PLACE_VECTORS ? count : IN_PLACE_VECTORS;
+    const double bits = ((double)n + 63) / 8, room = x == y ? (double)n * (double)many * (double)size : 0;
+    bfly_work memory;
+    char *buffer = bfly_work_get(&memory, bits > room ? bits : room);
+    if (!buffer) return BFLY_ENOMEM;
+    if (!is_permutation(n, perm, (uint64_t *)buffer)) {
+        bfly_work_free(&memory);
+        return -4;
+    }
 
     const move_fn move = size == 4 ? move4 : size == 8 ? move8 : move16;
     const bfly_int *from = bfly_transposes(op) ? NULL : perm, *to = bfly_transposes(op) ? perm : NULL;
@@ -93,12 +96,9 @@ static int perm_run(size_t size, int op, bfly_int n, bfly_int count, const bfly_
             }
 #endif
         }
+        bfly_work_free(&memory);
         return 0;
     }
-    const bfly_int many = count < IN_PLACE_VECTORS ? count : IN_PLACE_VECTORS;
-    bfly_work memory;
-    char *buffer = bfly_work_get(&memory, (double)n * (double)many * (double)size);
-    if (!buffer) return BFLY_ENOMEM;
     for (bfly_int k = 0; k < count; k += many) {
         const bfly_int now = count - k < many ? count - k : many;
         const bfly_vectors part = {vx.p + k * distx * (bfly_int)size, incx, distx}, copy = {buffer, now, 1};

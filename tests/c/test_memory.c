@@ -1,0 +1,135 @@
+/* test_memory.c - at most one allocation a call, given back before it returns; without memory BFLY_ENOMEM and outputs
+ * as they were. The program's own malloc stands in front of the C library's: it counts, and refuses when told to.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "reference.h"
+
+void *__libc_malloc(size_t bytes);
+void *__libc_calloc(size_t k, size_t bytes);
+void *__libc_realloc(void *p, size_t bytes);
+void *__libc_memalign(size_t align, size_t bytes);
+void __libc_free(void *p);
+
+static _Thread_local int watching, refusing, taken, given_back;
+
+static int refuse(void)
+{
+    if (!watching) return 0;
+    taken++;
+    return refusing;
+}
+
+void *malloc(size_t bytes) { return refuse() ? NULL : __libc_malloc(bytes); }
+void *calloc(size_t k, size_t bytes) { return refuse() ? NULL : __libc_calloc(k, bytes); }
+void *realloc(void *p, size_t bytes) { return refuse() ? NULL : __libc_realloc(p, bytes); }
+void *aligned_alloc(size_t align, size_t bytes) { return refuse() ? NULL : __libc_memalign(align, bytes); }
+int posix_memalign(void **p, size_t align, size_t bytes)
+{
+    if (refuse()) return ENOMEM;
+    *p = __libc_memalign(align, bytes);
+    return *p == NULL ? ENOMEM : 0;
+}
+void free(void *p)
+{
+    if (watching && p != NULL) given_back++;
+    __libc_free(p);
+}
+
+enum { MUL, GRAD, PERM, PERM_IN_PLACE, RELAXED, RELAXED_GRAD, DENSE, WHATS };
+
+typedef struct memory {
+    void *w, *x, *y, *gw, *gx, *prob;
+    bfly_int *perm;
+} memory;
+
+static int act(int what, int t, int form, bfly_int n, bfly_int count, const memory *m)
+{
+    num alpha = {0.5L, 0}, beta = {0.25L, 0};
+    switch (what) {
+    case MUL:
+        return call_mul(t, BFLY_NO_TRANS, BFLY_INCREASING, form, n, count, &alpha, m->w, m->x, 1, n, &beta, m->y, 1, n);
+    case GRAD:
+        return call_grad(t, BFLY_NO_TRANS, BFLY_INCREASING, form, 0, n, count, m->w, m->x, 1, n, m->x, 1, n, m->gw,
+                         m->gx, 1, n);
+    case PERM: return call_perm(t, BFLY_NO_TRANS, n, count, m->perm, m->x, 1, n, m->y, 1, n);
+    case PERM_IN_PLACE: return call_perm(t, BFLY_NO_TRANS, n, count, m->perm, m->y, 1, n, m->y, 1, n);
+    case RELAXED: return call_relaxed(t, BFLY_NO_TRANS, n, count, m->prob, m->x, 1, n, m->y, 1, n);
+    case RELAXED_GRAD:
+        return call_relaxed_grad(t, BFLY_NO_TRANS, 0, n, count, m->prob, m->x, 1, n, m->x, 1, n, m->gw, m->gx, 1, n);
+    default: return call_dense(t, BFLY_NO_TRANS, BFLY_INCREASING, form, count, m->w, m->y, n);
+    }
+}
+
+static void test(int what, int t, int form, int logn, bfly_int count)
+{
+    static const char *const names[WHATS] = {"mul",     "grad",         "perm", "perm in place",
+                                             "relaxed", "relaxed_grad", "dense"};
+    bfly_int n = (bfly_int)1 << logn, numbers = numbers_in(n, BFLY_UNTIED);
+    size_t bytes = (size_t)(n * count) * size_x(t), w_bytes = (size_t)numbers * size_w(t);
+    memory m = {must_alloc(w_bytes),
+                must_alloc(bytes),
+                must_alloc(bytes),
+                must_alloc(w_bytes),
+                must_alloc(bytes),
+                must_alloc(3 * 64 * sizeof(double)),
+                must_alloc((size_t)n * sizeof(bfly_int))};
+    memset(m.w, 0, w_bytes);
+    memset(m.x, 0, bytes);
+    memset(m.prob, 0, 3 * 64 * sizeof(double));
+    for (bfly_int i = 0; i < n; i++) m.perm[i] = n - 1 - i;
+    memset(m.y, 0x11, bytes);
+    memset(m.gx, 0x11, bytes);
+    memset(m.gw, 0x11, w_bytes);
+    char *same = must_alloc(bytes > w_bytes ? bytes : w_bytes);
+    memset(same, 0x11, bytes > w_bytes ? bytes : w_bytes);
+
+    refusing = 1, taken = given_back = 0, watching = 1;
+    int rc = act(what, t, form, n, count, &m);
+    watching = 0;
+    int needed = taken;
+    CHECK(rc == (needed ? BFLY_ENOMEM : 0), "%s %s n=%lld: without memory returned %d after %d requests", types[t].name,
+          names[what], (long long)n, rc, needed);
+    if (rc != 0) {
+        CHECK(memcmp(m.y, same, bytes) == 0 && memcmp(m.gx, same, bytes) == 0 && memcmp(m.gw, same, w_bytes) == 0,
+              "%s %s n=%lld: without memory, but an output was touched", types[t].name, names[what], (long long)n);
+    }
+    refusing = 0, taken = given_back = 0, watching = 1;
+    rc = act(what, t, form, n, count, &m);
+    watching = 0;
+    CHECK(rc == 0, "%s %s n=%lld returned %d", types[t].name, names[what], (long long)n, rc);
+    CHECK(taken <= 1, "%s %s n=%lld: %d allocations", types[t].name, names[what], (long long)n, taken);
+    CHECK(taken == given_back, "%s %s n=%lld: %d allocations, %d given back", types[t].name, names[what], (long long)n,
+          taken, given_back);
+    CHECK(needed == 0 || taken > 0, "%s %s: allocations differ from call to call", types[t].name, names[what]);
+    free(m.w);
+    free(m.x);
+    free(m.y);
+    free(m.gw);
+    free(m.gx);
+    free(m.prob);
+    free(m.perm);
+    free(same);
+}
+
+int main(void)
+{
+    bfly_set_num_threads(1); /* the OpenMP runtime allocates when it starts its threads */
+    const char *isa;
+    for (int i = 0; (isa = isa_name(i)) != NULL; i++) {
+        bfly_set_isa(isa);
+        for (int t = 0; t < TYPES; t++)
+            for (int form = 0; form < 2; form++)
+                for (int what = 0; what < WHATS; what++) {
+                    if (what >= PERM && (t > TYPE_Z || (form && what != DENSE))) continue;
+                    test(what, t, all_forms[form], 3, what == DENSE ? 4 : 2);
+                    test(what, t, all_forms[form], 10, what == DENSE ? 256 : 40);
+                    test(what, t, all_forms[form], 14, what == DENSE ? 16 : 1);
+                    if (i == 0 && (what == PERM || what == PERM_IN_PLACE)) test(what, t, all_forms[form], 18, 2);
+                }
+    }
+    return finish("memory");
+}
