@@ -51,7 +51,9 @@ extern "C" {
 
 typedef int64_t bfly_int;
 
+enum bfly_layout { BFLY_ROW_MAJOR = 101, BFLY_COL_MAJOR = 102 };
 enum bfly_op { BFLY_NO_TRANS = 111, BFLY_TRANS = 112, BFLY_CONJ_TRANS = 113, BFLY_CONJ = 114 };
+enum bfly_side { BFLY_LEFT = 141, BFLY_RIGHT = 142 };
 enum bfly_order { BFLY_INCREASING = 201, BFLY_DECREASING = 202 };
 enum bfly_form { BFLY_UNTIED = 211, BFLY_TIED = 212 };
 enum bfly_direction { BFLY_FORWARD = 221, BFLY_INVERSE = 222 };
@@ -94,6 +96,44 @@ BFLY_API int bfly_csmul(int op, int order, int form, bfly_int n, bfly_int count,
 BFLY_API int bfly_zdmul(int op, int order, int form, bfly_int n, bfly_int count, const void *alpha, const double *w,
                         const void *x, bfly_int incx, bfly_int distx, const void *beta, void *y, bfly_int incy,
                         bfly_int disty);
+
+/* ---- the same as a BLAS would call it ---------------------------------------------------------------------------
+ *
+ * bmv   y := alpha op(B) x + beta y for one vector. Arguments as above without count and dist.
+ * bmm   BFLY_LEFT: C := alpha op(B) A + beta C, B of size rows; BFLY_RIGHT: C := alpha A op(B) + beta C, B of size cols.
+ *       A and C are rows x cols with leading dimensions lda, ldc >= max(1, cols) when layout is BFLY_ROW_MAJOR, and
+ *       >= max(1, rows) when BFLY_COL_MAJOR. The size of B is a power of two, the other one any number >= 0.
+ *       layout tells how A and C lie; w is as above in both. C may be A with ldc = lda. Nothing is transposed.
+ * The enum values are those of CBLAS. The strides of bmv are this library's: x and y are element 0, even when negative.
+ */
+BFLY_API int bfly_sbmv(int op, int order, int form, bfly_int n, float alpha, const float *w, const float *x,
+                       bfly_int incx, float beta, float *y, bfly_int incy);
+BFLY_API int bfly_dbmv(int op, int order, int form, bfly_int n, double alpha, const double *w, const double *x,
+                       bfly_int incx, double beta, double *y, bfly_int incy);
+BFLY_API int bfly_cbmv(int op, int order, int form, bfly_int n, const void *alpha, const void *w, const void *x,
+                       bfly_int incx, const void *beta, void *y, bfly_int incy);
+BFLY_API int bfly_zbmv(int op, int order, int form, bfly_int n, const void *alpha, const void *w, const void *x,
+                       bfly_int incx, const void *beta, void *y, bfly_int incy);
+BFLY_API int bfly_csbmv(int op, int order, int form, bfly_int n, const void *alpha, const float *w, const void *x,
+                        bfly_int incx, const void *beta, void *y, bfly_int incy);
+BFLY_API int bfly_zdbmv(int op, int order, int form, bfly_int n, const void *alpha, const double *w, const void *x,
+                        bfly_int incx, const void *beta, void *y, bfly_int incy);
+BFLY_API int bfly_sbmm(int layout, int side, int op, int order, int form, bfly_int rows, bfly_int cols, float alpha,
+                       const float *w, const float *a, bfly_int lda, float beta, float *c, bfly_int ldc);
+BFLY_API int bfly_dbmm(int layout, int side, int op, int order, int form, bfly_int rows, bfly_int cols, double alpha,
+                       const double *w, const double *a, bfly_int lda, double beta, double *c, bfly_int ldc);
+BFLY_API int bfly_cbmm(int layout, int side, int op, int order, int form, bfly_int rows, bfly_int cols,
+                       const void *alpha, const void *w, const void *a, bfly_int lda, const void *beta, void *c,
+                       bfly_int ldc);
+BFLY_API int bfly_zbmm(int layout, int side, int op, int order, int form, bfly_int rows, bfly_int cols,
+                       const void *alpha, const void *w, const void *a, bfly_int lda, const void *beta, void *c,
+                       bfly_int ldc);
+BFLY_API int bfly_csbmm(int layout, int side, int op, int order, int form, bfly_int rows, bfly_int cols,
+                        const void *alpha, const float *w, const void *a, bfly_int lda, const void *beta, void *c,
+                        bfly_int ldc);
+BFLY_API int bfly_zdbmm(int layout, int side, int op, int order, int form, bfly_int rows, bfly_int cols,
+                        const void *alpha, const double *w, const void *a, bfly_int lda, const void *beta, void *c,
+                        bfly_int ldc);
 
 /* ---- gradients of y = op(B) x ----------------------------------------------------------------------------------
  *

@@ -1,0 +1,109 @@
+/* blas.c - the faces that look like a BLAS: one vector (bmv), or a matrix from the left or the right (bmm).
+ *
+ * Nothing is transposed in memory. A column of a row-major matrix is a vector of stride ld, and the rows of A op(B) are
+ * op(B)^T times the rows of A:
+ *
+ *                    vectors          length   inc, dist row-major   inc, dist column-major   matrix
+ *     op(B) A        columns of A     rows     ld, 1                 1, ld                    op(B)
+ *     A op(B)        rows of A        cols     1, ld                 ld, 1                    op(B)^T
+ */
+#include "args.h"
+
+typedef struct kind {
+    int precision, complex_w, complex_x;
+} kind;
+
+static size_t size_of(kind t) { return (t.precision ? sizeof(double) : sizeof(float)) * (t.complex_x ? 2 : 1); }
+
+static int is_zero(const double *number) { return number[0] == 0 && number[1] == 0; }
+
+static int bmv(kind t, int op, int order, int form, bfly_int n, const double *alpha, const void *w, const void *x,
+               bfly_int incx, const double *beta, void *y, bfly_int incy)
+{
+    BFLY_CHECK(1, bfly_is_op(op));
+    BFLY_CHECK(2, bfly_is_order(order));
+    BFLY_CHECK(3, bfly_is_form(form));
+    BFLY_CHECK(4, bfly_is_power_of_two(n));
+    BFLY_CHECK(5, alpha);
+    BFLY_CHECK(6, w || is_zero(alpha) || n == 1);
+    BFLY_CHECK(7, x || is_zero(alpha));
+    BFLY_CHECK(9, beta);
+    BFLY_CHECK(10, y);
+    BFLY_CHECK(11, incy != 0 || n == 1);
+    if (n > (bfly_int)1 << (BFLY_MAX_LOGN - 2) || !bfly_fits(n, incx, 1, 0, size_of(t)) ||
+        !bfly_fits(n, incy, 1, 0, size_of(t)))
+        return BFLY_EOVERFLOW;
+    return bfly_mul_run(t.precision, t.complex_w, t.complex_x, op, order, form, n, 1, alpha, w,
+                        (bfly_vectors){(char *)x, incx, 0}, beta, (bfly_vectors){y, incy, 0});
+}
+
+static int bmm(kind t, int layout, int side, int op, int order, int form, bfly_int rows, bfly_int cols,
+               const double *alpha, const void *w, const void *a, bfly_int lda, const double *beta, void *c,
+               bfly_int ldc)
+{
+    static const int transposed[] = {BFLY_TRANS, BFLY_NO_TRANS, BFLY_CONJ, BFLY_CONJ_TRANS};
+    const int left = side == BFLY_LEFT, by_rows = layout == BFLY_ROW_MAJOR;
+    const bfly_int n = left ? rows : cols, count = left ? cols : rows;
+    BFLY_CHECK(1, by_rows || layout == BFLY_COL_MAJOR);
+    BFLY_CHECK(2, left || side == BFLY_RIGHT);
+    BFLY_CHECK(3, bfly_is_op(op));
+    BFLY_CHECK(4, bfly_is_order(order));
+    BFLY_CHECK(5, bfly_is_form(form));
+    BFLY_CHECK(6, left ? bfly_is_power_of_two(rows) : rows >= 0);
+    BFLY_CHECK(7, left ? cols >= 0 : bfly_is_power_of_two(cols));
+    BFLY_CHECK(8, alpha);
+    const int reads = count > 0 && !is_zero(alpha);
+    const bfly_int least = by_rows ? cols : rows;
+    BFLY_CHECK(9, w || !reads || n == 1);
+    BFLY_CHECK(10, a || !reads);
+    BFLY_CHECK(11, lda >= 1 && lda >= least);
+    BFLY_CHECK(12, beta);
+    BFLY_CHECK(13, c || count == 0);
+    BFLY_CHECK(14, ldc >= 1 && ldc >= least);
+    const int along = left == by_rows; /* the vectors' elements are ld apart */
+    const bfly_vectors x = {(char *)a, along ? lda : 1, along ? 1 : lda};
+    const bfly_vectors y = {c, along ? ldc : 1, along ? 1 : ldc};
+    if (n > (bfly_int)1 << (BFLY_MAX_LOGN - 2) || !bfly_fits(n, x.inc, count, x.dist, size_of(t)) ||
+        !bfly_fits(n, y.inc, count, y.dist, size_of(t)))
+        return BFLY_EOVERFLOW;
+    return bfly_mul_run(t.precision, t.complex_w, t.complex_x, left ? op : transposed[op - BFLY_NO_TRANS], order, form,
+                        n, count, alpha, w, x, beta, y);
+}
+
+#define REAL_FACES(t, type, precision)                                                                             \
+    int bfly_##t##bmv(int op, int order, int form, bfly_int n, type alpha, const type *w, const type *x,           \
+                      bfly_int incx, type beta, type *y, bfly_int incy)                                            \
+    {                                                                                                              \
+        const double a[2] = {alpha, 0}, b[2] = {beta, 0};                                                          \
+        return bmv((kind){precision, 0, 0}, op, order, form, n, a, w, x, incx, b, y, incy);                        \
+    }                                                                                                              \
+    int bfly_##t##bmm(int layout, int side, int op, int order, int form, bfly_int rows, bfly_int cols, type alpha, \
+                      const type *w, const type *a, bfly_int lda, type beta, type *c, bfly_int ldc)                \
+    {                                                                                                              \
+        const double pa[2] = {alpha, 0}, pb[2] = {beta, 0};                                                        \
+        return bmm((kind){precision, 0, 0}, layout, side, op, order, form, rows, cols, pa, w, a, lda, pb, c, ldc); \
+    }
+#define COMPLEX_FACES(t, type, wtype, precision, complex_w)                                                           \
+    int bfly_##t##bmv(int op, int order, int form, bfly_int n, const void *alpha, const wtype *w, const void *x,      \
+                      bfly_int incx, const void *beta, void *y, bfly_int incy)                                        \
+    {                                                                                                                 \
+        const type *pa = alpha, *pb = beta;                                                                           \
+        const double a[2] = {pa ? pa[0] : 0, pa ? pa[1] : 0}, b[2] = {pb ? pb[0] : 0, pb ? pb[1] : 0};                \
+        return bmv((kind){precision, complex_w, 1}, op, order, form, n, pa ? a : NULL, w, x, incx, pb ? b : NULL, y,  \
+                   incy);                                                                                             \
+    }                                                                                                                 \
+    int bfly_##t##bmm(int layout, int side, int op, int order, int form, bfly_int rows, bfly_int cols,                \
+                      const void *alpha, const wtype *w, const void *a, bfly_int lda, const void *beta, void *c,      \
+                      bfly_int ldc)                                                                                   \
+    {                                                                                                                 \
+        const type *pa = alpha, *pb = beta;                                                                           \
+        const double na[2] = {pa ? pa[0] : 0, pa ? pa[1] : 0}, nb[2] = {pb ? pb[0] : 0, pb ? pb[1] : 0};              \
+        return bmm((kind){precision, complex_w, 1}, layout, side, op, order, form, rows, cols, pa ? na : NULL, w, a,  \
+                   lda, pb ? nb : NULL, c, ldc);                                                                      \
+    }
+REAL_FACES(s, float, 0)
+REAL_FACES(d, double, 1)
+COMPLEX_FACES(c, float, void, 0, 1)
+COMPLEX_FACES(z, double, void, 1, 1)
+COMPLEX_FACES(cs, float, float, 0, 0)
+COMPLEX_FACES(zd, double, double, 1, 0)
