@@ -1,0 +1,97 @@
+"""Builds libbutterfly.so once, inside the package, and the Cython extension linked to it.
+
+Everything declarative is in pyproject.toml. Compiler options that not every compiler knows are tried first and dropped
+with a notice when they fail, so that the only requirement is a C compiler.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+ROOT = Path(__file__).parent.resolve()
+PACKAGE = "pyfly"
+LIBRARY = "libbutterfly.so"
+BASE = ["-O3", "-std=gnu11", "-fPIC", "-DBFLY_BUILDING", "-DBFLY_SHARED"]
+OPTIONAL = ["-ffp-contract=off", "-fvisibility=hidden", "-fopenmp"]
+
+
+class BuildLibraryAndExtension(build_ext):
+    """build_ext that compiles the C library before the extensions that link it."""
+
+    def run(self):
+        folder = ROOT / PACKAGE if self.inplace else Path(self.build_lib).resolve() / PACKAGE
+        folder.mkdir(parents=True, exist_ok=True)
+        self.build_library(folder / LIBRARY)
+        if not self.inplace:
+            (folder / "include").mkdir(exist_ok=True)
+            for header in sorted((ROOT / "include").glob("*.h*")):
+                shutil.copy(header, folder / "include" / header.name)
+        for extension in self.extensions:
+            extension.library_dirs.insert(0, str(folder))
+        super().run()
+
+    def build_library(self, target):
+        sources = sorted((ROOT / "src").glob("*.c"))
+        inputs = [p for folder in ("src", "include") for p in (ROOT / folder).iterdir()] + [ROOT / "setup.py"]
+        if not self.force and target.exists() and target.stat().st_mtime > max(p.stat().st_mtime for p in inputs):
+            return
+        compiler = list(self.compiler_command())
+        flags = BASE + [flag for flag in OPTIONAL if self.accepts(compiler, flag)]
+        objects = Path(self.build_temp).resolve() / "libbutterfly"
+        objects.mkdir(parents=True, exist_ok=True)
+
+        def compile_one(source):
+            out = objects / (source.stem + ".o")
+            self.call([*compiler, *flags, f"-I{ROOT / 'include'}", f"-I{ROOT / 'src'}", "-c", str(source), "-o", str(out)])
+            return str(out)
+
+        # the large files first: they decide how long two processors take
+        by_size = sorted(sources, key=lambda p: not p.stem.startswith("isa_"))
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            files = list(pool.map(compile_one, by_size))
+        link = [flag for flag in flags if flag == "-fopenmp"]
+        self.call([*compiler, "-shared", *link, *files, "-lm", "-o", str(target)])
+
+    def compiler_command(self):
+        compiler = os.environ.get("CC")
+        return compiler.split() if compiler else [shutil.which("cc") or shutil.which("gcc") or "cc"]
+
+    def accepts(self, compiler, flag):
+        with tempfile.TemporaryDirectory() as folder:
+            source = Path(folder) / "try.c"
+            source.write_text("int f(int x) { return x + 1; }\n")
+            command = [*compiler, *BASE, flag, "-shared", str(source), "-o", str(Path(folder) / "try.so")]
+            good = subprocess.run(command, capture_output=True).returncode == 0
+        if not good:
+            print(f"notice: the compiler does not take {flag}: building without it", file=sys.stderr)
+        return good
+
+    def call(self, command):
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            raise SystemExit(f"{' '.join(command)}\n{done.stderr}")
+
+
+core = Extension(
+    "pyfly._core",
+    ["pyfly/_core.pyx"],
+    include_dirs=["include", numpy.get_include()],
+    libraries=["butterfly"],
+    extra_link_args=["-Wl,-rpath,$ORIGIN"],
+    define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("NPY_TARGET_VERSION", "NPY_2_1_API_VERSION")],
+    depends=["include/butterfly.h", "pyfly/libbutterfly.pxd"],
+)
+
+setup(
+    ext_modules=cythonize([core], language_level=3, include_path=["."]),
+    cmdclass={"build_ext": BuildLibraryAndExtension},
+)
