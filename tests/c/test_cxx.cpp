@@ -1,0 +1,251 @@
+// test_cxx.cpp - butterfly.hpp: every overload does what the C function does, every error throws and names its argument.
+#include "butterfly.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <limits>
+#include <random>
+
+namespace bf = butterfly;
+
+static long checks, failed;
+
+#define CHECK(condition, ...)                                                                                          \
+    do {                                                                                                               \
+        checks++;                                                                                                      \
+        if (!(condition) && ++failed <= 20) {                                                                          \
+            std::fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #condition);                                       \
+            std::fprintf(stderr, __VA_ARGS__);                                                                         \
+            std::fputc('\n', stderr);                                                                                  \
+        }                                                                                                              \
+    } while (0)
+
+static std::mt19937 engine(3);
+
+template <class T> struct random_number {
+    static T get() { return T(std::uniform_real_distribution<double>(-1, 1)(engine)); }
+};
+template <class T> struct random_number<std::complex<T>> {
+    static std::complex<T> get() { return {random_number<T>::get(), random_number<T>::get()}; }
+};
+template <class T> std::vector<T> random_vector(bf::integer k)
+{
+    std::vector<T> v(static_cast<std::size_t>(k));
+    std::generate(v.begin(), v.end(), random_number<T>::get);
+    return v;
+}
+
+template <class T> const char *name();
+template <> const char *name<float>() { return "float"; }
+template <> const char *name<double>() { return "double"; }
+template <> const char *name<std::complex<float>>() { return "complex float"; }
+template <> const char *name<std::complex<double>>() { return "complex double"; }
+
+template <class T> T conjugate(T a) { return a; }
+template <class T> std::complex<T> conjugate(std::complex<T> a) { return std::conj(a); }
+
+template <class T> double distance(const std::vector<T> &a, const std::vector<T> &b)
+{
+    double d = a.size() == b.size() ? 0 : INFINITY;
+    for (std::size_t i = 0; i < a.size() && i < b.size(); i++) d = std::max(d, double(std::abs(a[i] - b[i])));
+    return d;
+}
+
+template <class X> using real_t = typename bf::detail::real_t<X>;
+
+template <class X> double tolerance() { return 200 * double(std::numeric_limits<real_t<X>>::epsilon()); }
+
+// y = alpha op(B) x + beta y against the dense matrix, and with the gradient <gy, op(B) x> = <gx, x>
+template <class W, class X> void test_products(bf::op o, bf::order r, bf::form f)
+{
+    const bf::integer n = 16, count = 3, size = n * count;
+    const auto w = random_vector<W>(bf::factor_count(n, f));
+    const auto x = random_vector<X>(size), gy = random_vector<X>(size);
+    const X alpha = random_number<X>::get(), beta = random_number<X>::get();
+    std::vector<W> a(n * n);
+    bf::dense(o, r, f, n, w.data(), a.data(), n);
+    auto y = random_vector<X>(size), want = y;
+    for (bf::integer k = 0; k < count; k++)
+        for (bf::integer i = 0; i < n; i++) {
+            X sum = 0;
+            for (bf::integer j = 0; j < n; j++) sum += a[i * n + j] * x[k * n + j];
+            want[k * n + i] = alpha * sum + beta * want[k * n + i];
+        }
+    auto one = y, left = y, plain = x;
+    bf::multiply(o, r, f, n, count, alpha, w.data(), x.data(), 1, n, beta, y.data(), 1, n);
+    CHECK(distance(y, want) < tolerance<X>(), "multiply %s", name<X>());
+    for (bf::integer k = 0; k < count; k++)
+        bf::bmv(o, r, f, n, alpha, w.data(), x.data() + k * n, 1, beta, one.data() + k * n, 1);
+    CHECK(one == y, "bmv %s differs from multiply", name<X>());
+    bf::bmm(bf::layout::col_major, bf::side::left, o, r, f, n, count, alpha, w.data(), x.data(), n, beta, left.data(),
+            n);
+    CHECK(left == y, "bmm %s differs from multiply", name<X>());
+
+    bf::multiply(n, count, w.data(), plain.data(), plain.data(), o, r, f); // in place
+    std::vector<W> gw(w.size());
+    std::vector<X> gx(size), gx_only(size);
+    bf::gradient(o, r, f, false, n, count, w.data(), x.data(), 1, n, gy.data(), 1, n, gw.data(), gx.data(), 1, n);
+    X by_y = 0, by_x = 0;
+    for (bf::integer i = 0; i < size; i++) {
+        by_y += conjugate(gy[i]) * plain[i];
+        by_x += conjugate(gx[i]) * x[i];
+    }
+    CHECK(std::abs(by_y - by_x) < 10 * tolerance<X>(), "gradient %s: %g", name<X>(), double(std::abs(by_y - by_x)));
+    bf::gradient(o, r, f, false, n, count, w.data(), x.data(), 1, n, gy.data(), 1, n, nullptr, gx_only.data(), 1, n);
+    CHECK(distance(gx, gx_only) < tolerance<X>(), "gradient %s without gw differs", name<X>());
+    std::vector<W> twice = gw;
+    bf::gradient(o, r, f, true, n, count, w.data(), x.data(), 1, n, gy.data(), 1, n, twice.data(), nullptr, 0, 0);
+    for (std::size_t i = 0; i < gw.size(); i++) gw[i] += gw[i];
+    CHECK(distance(gw, twice) < tolerance<X>(), "gradient %s does not accumulate", name<X>());
+}
+
+template <class X> void test_single()
+{
+    const bf::integer n = 8, count = 2;
+    const std::vector<bf::integer> perm = {3, 1, 0, 2, 7, 5, 6, 4};
+    const auto x = random_vector<X>(n * count);
+    std::vector<X> y(x.size()), back(x.size());
+    bf::permute(n, count, perm.data(), x.data(), y.data());
+    for (bf::integer i = 0; i < n; i++) CHECK(y[n + i] == x[n + perm[i]], "permute %s", name<X>());
+    bf::permute(n, count, perm.data(), y.data(), back.data(), bf::op::trans);
+    CHECK(back == x, "permute there and back %s", name<X>());
+
+    const auto prob = random_vector<real_t<X>>(3 * 2);
+    const auto gy = random_vector<X>(n * count);
+    std::vector<X> gx(x.size());
+    std::vector<real_t<X>> gprob(prob.size());
+    bf::relaxed_permute(bf::op::none, n, count, prob.data(), x.data(), 1, n, y.data(), 1, n);
+    bf::relaxed_permute_gradient(bf::op::none, false, n, count, prob.data(), x.data(), 1, n, gy.data(), 1, n,
+                                 gprob.data(), gx.data(), 1, n);
+    X by_y = 0, by_x = 0;
+    for (bf::integer i = 0; i < n * count; i++) {
+        by_y += conjugate(gy[i]) * y[i];
+        by_x += conjugate(gx[i]) * x[i];
+    }
+    CHECK(std::abs(by_y - by_x) < tolerance<X>(), "relaxed_permute %s", name<X>());
+
+    // the Hadamard matrix is its own inverse up to n
+    for (bf::form f : {bf::form::untied, bf::form::tied}) {
+        const auto w = bf::hadamard_factors<X>(n, bf::order::decreasing, f);
+        bf::multiply(n, count, w.data(), x.data(), y.data(), bf::op::none, bf::order::decreasing, f);
+        bf::multiply(n, count, w.data(), y.data(), y.data(), bf::op::trans, bf::order::decreasing, f);
+        for (auto &v : y) v /= real_t<X>(n);
+        CHECK(distance(x, y) < tolerance<X>(), "hadamard_factors %s", name<X>());
+    }
+}
+
+template <class X> void test_fft()
+{
+    const bf::integer n = 8;
+    const auto w = bf::fft_factors<X>(n), v = bf::fft_factors<X>(n, bf::direction::inverse);
+    std::vector<X> y(n, X(1)), back(n);
+    bf::multiply(n, 1, w.data(), y.data(), y.data()); // bit reversal leaves ones alone
+    CHECK(std::abs(y[0] - X(8)) < tolerance<X>(), "fft_factors %s", name<X>());
+    for (bf::integer i = 1; i < n; i++) CHECK(std::abs(y[i]) < tolerance<X>(), "fft_factors %s", name<X>());
+    bf::multiply(n, 1, v.data(), y.data(), back.data()); // and the first unit vector
+    for (bf::integer i = 0; i < n; i++) CHECK(std::abs(back[i] - X(1)) < tolerance<X>(), "inverse %s", name<X>());
+}
+
+template <class F> void throws_illegal(const char *argument, int position, F call)
+{
+    std::string got = "nothing", what;
+    int at = 0;
+    try {
+        call();
+    } catch (const bf::illegal_argument &e) {
+        got = e.argument();
+        at = e.position();
+        what = e.what();
+    }
+    CHECK(got == argument && at == position, "threw %s at %d, not %s", got.c_str(), at, argument);
+    CHECK(what.find(argument) != std::string::npos, "\"%s\" does not name %s", what.c_str(), argument);
+}
+
+static void test_errors()
+{
+    const bf::integer n = 8;
+    const auto w = random_vector<double>(bf::factor_count(n));
+    const auto x = random_vector<double>(n);
+    std::vector<double> y(n, 7), before = y;
+    const auto none = bf::op::none;
+    const auto up = bf::order::increasing;
+    const auto untied = bf::form::untied;
+    throws_illegal("op", 1, [&] { bf::multiply(n, 1, w.data(), x.data(), y.data(), bf::op(5)); });
+    throws_illegal("order", 2, [&] { bf::multiply(n, 1, w.data(), x.data(), y.data(), none, bf::order(5)); });
+    throws_illegal("form", 3, [&] { bf::multiply(n, 1, w.data(), x.data(), y.data(), none, up, bf::form(5)); });
+    throws_illegal("n", 4, [&] { bf::multiply(7, 1, w.data(), x.data(), y.data()); });
+    throws_illegal("count", 5, [&] { bf::multiply(n, -1, w.data(), x.data(), y.data()); });
+    throws_illegal("w", 7, [&] { bf::multiply(n, 1, static_cast<double *>(nullptr), x.data(), y.data()); });
+    throws_illegal("incy", 13, [&] {
+        bf::multiply(none, up, untied, n, 1, 1, w.data(), x.data(), 1, n, 0, y.data(), 0, n);
+    });
+    throws_illegal("disty", 14, [&] {
+        bf::multiply(none, up, untied, n, 2, 1, w.data(), x.data(), 1, 0, 0, y.data(), 1, 0);
+    });
+    throws_illegal("incgx", 16, [&] {
+        bf::gradient(none, up, untied, false, n, 1, w.data(), x.data(), 1, n, x.data(), 1, n, nullptr, y.data(), 0, n);
+    });
+    throws_illegal("lda", 7, [&] { bf::dense(none, up, untied, n, w.data(), y.data(), n - 1); });
+    throws_illegal("ldc", 14, [&] {
+        bf::bmm(bf::layout::row_major, bf::side::right, none, up, untied, 1, n, 1, w.data(), x.data(), n, 0, y.data(),
+                n - 1);
+    });
+    throws_illegal("incy", 11, [&] { bf::bmv(none, up, untied, n, 1, w.data(), x.data(), 1, 0, y.data(), 0); });
+    const std::vector<bf::integer> twice(n, 1);
+    throws_illegal("perm", 4, [&] { bf::permute(n, 1, twice.data(), x.data(), y.data()); });
+    throws_illegal("n", 1, [&] { bf::factor_count(12); });
+    throws_illegal("direction", 1, [&] { bf::fft_factors<std::complex<float>>(n, bf::direction(1)); });
+    int code = 0;
+    try {
+        bf::multiply(none, up, untied, n, 1, 1, w.data(), x.data(), INT64_MAX, n, 0, y.data(), 1, n);
+    } catch (const bf::error &e) {
+        code = e.code();
+    }
+    CHECK(code == BFLY_EOVERFLOW, "overflow threw %d", code);
+    code = 0;
+    try {
+        bf::set_isa("nonsense");
+    } catch (const bf::error &e) {
+        code = e.code();
+    }
+    CHECK(code == BFLY_EISA, "set_isa threw %d", code);
+    CHECK(y == before, "an output was touched");
+}
+
+static void test_library()
+{
+    const int before = bf::num_threads();
+    {
+        bf::local_threads two(2);
+        CHECK(bf::num_threads() == 2 || bf::num_threads() == 1, "%d threads", bf::num_threads());
+        bf::local_threads one(1);
+        CHECK(bf::num_threads() == 1, "%d threads", bf::num_threads());
+    }
+    CHECK(bf::num_threads() == before, "%d threads, %d before", bf::num_threads(), before);
+    CHECK(bf::config().find(bf::isa()) != std::string::npos, "config does not tell the instruction set");
+}
+
+int main()
+{
+    for (bf::op o : {bf::op::none, bf::op::trans, bf::op::conj_trans, bf::op::conj})
+        for (bf::order r : {bf::order::increasing, bf::order::decreasing})
+            for (bf::form f : {bf::form::untied, bf::form::tied}) {
+                test_products<float, float>(o, r, f);
+                test_products<double, double>(o, r, f);
+                test_products<std::complex<float>, std::complex<float>>(o, r, f);
+                test_products<std::complex<double>, std::complex<double>>(o, r, f);
+                test_products<float, std::complex<float>>(o, r, f);
+                test_products<double, std::complex<double>>(o, r, f);
+            }
+    test_single<float>();
+    test_single<double>();
+    test_single<std::complex<float>>();
+    test_single<std::complex<double>>();
+    test_fft<std::complex<float>>();
+    test_fft<std::complex<double>>();
+    test_errors();
+    test_library();
+    std::printf("cxx: %ld checks, %ld failed\n", checks, failed);
+    return failed != 0 || checks == 0;
+}
