@@ -51,7 +51,9 @@ class BuildLibraryAndExtension(build_ext):
 
         def compile_one(source):
             out = objects / (source.stem + ".o")
-            self.call([*compiler, *flags, f"-I{ROOT / 'include'}", f"-I{ROOT / 'src'}", "-c", str(source), "-o", str(out)])
+            self.call(
+                [*compiler, *flags, f"-I{ROOT / 'include'}", f"-I{ROOT / 'src'}", "-c", str(source), "-o", str(out)]
+            )
             return str(out)
 
         # the large files first: they decide how long two processors take
@@ -81,17 +83,22 @@ class BuildLibraryAndExtension(build_ext):
             raise SystemExit(f"{' '.join(command)}\n{done.stderr}")
 
 
-core = Extension(
-    "pyfly._core",
-    ["pyfly/_core.pyx"],
-    include_dirs=["include", numpy.get_include()],
-    libraries=["butterfly"],
-    extra_link_args=["-Wl,-rpath,$ORIGIN"],
-    define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("NPY_TARGET_VERSION", "NPY_2_1_API_VERSION")],
-    depends=["include/butterfly.h", "pyfly/libbutterfly.pxd"],
-)
+def extension(source):
+    """Each pyfly/*.pyx is an extension linked to the library beside it."""
+    return Extension(
+        f"{PACKAGE}.{source.stem}",
+        [f"{PACKAGE}/{source.name}"],
+        include_dirs=["include", numpy.get_include()],
+        libraries=["butterfly"],
+        extra_link_args=["-Wl,-rpath,$ORIGIN"],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("NPY_TARGET_VERSION", "NPY_2_1_API_VERSION")],
+        depends=["include/butterfly.h", f"{PACKAGE}/libbutterfly.pxd"],
+    )
+
 
 setup(
-    ext_modules=cythonize([core], language_level=3, include_path=["."]),
+    ext_modules=cythonize(
+        [extension(source) for source in sorted((ROOT / PACKAGE).glob("*.pyx"))], language_level=3, include_path=["."]
+    ),
     cmdclass={"build_ext": BuildLibraryAndExtension},
 )

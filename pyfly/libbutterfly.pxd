@@ -1,100 +1,96 @@
-# libbutterfly.pxd - the C interface for Cython: `cimport pyfly.libbutterfly`, include folder pyfly.get_include().
+# The C interface of libbutterfly for Cython: `from pyfly.libbutterfly cimport bfly_dmul`. butterfly.h documents it.
 from libc.stdint cimport int64_t
-
 
 cdef extern from "butterfly.h" nogil:
     ctypedef int64_t bfly_int
 
-    enum bfly_op:
-        BFLY_NO_TRANS
-        BFLY_TRANS
-        BFLY_CONJ_TRANS
-        BFLY_CONJ
+    int BFLY_NO_TRANS, BFLY_TRANS, BFLY_CONJ_TRANS, BFLY_CONJ
+    int BFLY_INCREASING, BFLY_DECREASING
+    int BFLY_UNTIED, BFLY_TIED
+    int BFLY_FORWARD, BFLY_INVERSE
+    int BFLY_ENOMEM, BFLY_EOVERFLOW, BFLY_EISA
 
-    enum bfly_order:
-        BFLY_INCREASING
-        BFLY_DECREASING
+    int bfly_smul(int op, int order, int form, bfly_int n, bfly_int count, float alpha, const float *w,
+                  const float *x, bfly_int incx, bfly_int distx, float beta, float *y, bfly_int incy, bfly_int disty)
+    int bfly_dmul(int op, int order, int form, bfly_int n, bfly_int count, double alpha, const double *w,
+                  const double *x, bfly_int incx, bfly_int distx, double beta, double *y, bfly_int incy,
+                  bfly_int disty)
+    int bfly_cmul(int op, int order, int form, bfly_int n, bfly_int count, const void *alpha, const void *w,
+                  const void *x, bfly_int incx, bfly_int distx, const void *beta, void *y, bfly_int incy,
+                  bfly_int disty)
+    int bfly_zmul(int op, int order, int form, bfly_int n, bfly_int count, const void *alpha, const void *w,
+                  const void *x, bfly_int incx, bfly_int distx, const void *beta, void *y, bfly_int incy,
+                  bfly_int disty)
+    int bfly_csmul(int op, int order, int form, bfly_int n, bfly_int count, const void *alpha, const float *w,
+                   const void *x, bfly_int incx, bfly_int distx, const void *beta, void *y, bfly_int incy,
+                   bfly_int disty)
+    int bfly_zdmul(int op, int order, int form, bfly_int n, bfly_int count, const void *alpha, const double *w,
+                   const void *x, bfly_int incx, bfly_int distx, const void *beta, void *y, bfly_int incy,
+                   bfly_int disty)
 
-    enum bfly_form:
-        BFLY_UNTIED
-        BFLY_TIED
+    int bfly_sgrad(int op, int order, int form, int accumulate, bfly_int n, bfly_int count, const float *w,
+                   const float *x, bfly_int incx, bfly_int distx, const float *gy, bfly_int incgy, bfly_int distgy,
+                   float *gw, float *gx, bfly_int incgx, bfly_int distgx)
+    int bfly_dgrad(int op, int order, int form, int accumulate, bfly_int n, bfly_int count, const double *w,
+                   const double *x, bfly_int incx, bfly_int distx, const double *gy, bfly_int incgy,
+                   bfly_int distgy, double *gw, double *gx, bfly_int incgx, bfly_int distgx)
+    int bfly_cgrad(int op, int order, int form, int accumulate, bfly_int n, bfly_int count, const void *w,
+                   const void *x, bfly_int incx, bfly_int distx, const void *gy, bfly_int incgy, bfly_int distgy,
+                   void *gw, void *gx, bfly_int incgx, bfly_int distgx)
+    int bfly_zgrad(int op, int order, int form, int accumulate, bfly_int n, bfly_int count, const void *w,
+                   const void *x, bfly_int incx, bfly_int distx, const void *gy, bfly_int incgy, bfly_int distgy,
+                   void *gw, void *gx, bfly_int incgx, bfly_int distgx)
+    int bfly_csgrad(int op, int order, int form, int accumulate, bfly_int n, bfly_int count, const float *w,
+                    const void *x, bfly_int incx, bfly_int distx, const void *gy, bfly_int incgy, bfly_int distgy,
+                    float *gw, void *gx, bfly_int incgx, bfly_int distgx)
+    int bfly_zdgrad(int op, int order, int form, int accumulate, bfly_int n, bfly_int count, const double *w,
+                    const void *x, bfly_int incx, bfly_int distx, const void *gy, bfly_int incgy, bfly_int distgy,
+                    double *gw, void *gx, bfly_int incgx, bfly_int distgx)
 
-    enum bfly_direction:
-        BFLY_FORWARD
-        BFLY_INVERSE
+    int bfly_sperm(int op, bfly_int n, bfly_int count, const bfly_int *perm, const float *x, bfly_int incx,
+                   bfly_int distx, float *y, bfly_int incy, bfly_int disty)
+    int bfly_dperm(int op, bfly_int n, bfly_int count, const bfly_int *perm, const double *x, bfly_int incx,
+                   bfly_int distx, double *y, bfly_int incy, bfly_int disty)
+    int bfly_cperm(int op, bfly_int n, bfly_int count, const bfly_int *perm, const void *x, bfly_int incx,
+                   bfly_int distx, void *y, bfly_int incy, bfly_int disty)
+    int bfly_zperm(int op, bfly_int n, bfly_int count, const bfly_int *perm, const void *x, bfly_int incx,
+                   bfly_int distx, void *y, bfly_int incy, bfly_int disty)
 
-    enum bfly_error:
-        BFLY_ENOMEM
-        BFLY_EOVERFLOW
-        BFLY_EISA
-
-    int bfly_smul(int op, int order, int form, bfly_int n, bfly_int count, float alpha, const float *w, const float *x, bfly_int incx, bfly_int distx, float beta, float *y, bfly_int incy, bfly_int disty) noexcept
-    int bfly_dmul(int op, int order, int form, bfly_int n, bfly_int count, double alpha, const double *w, const double *x, bfly_int incx, bfly_int distx, double beta, double *y, bfly_int incy, bfly_int disty) noexcept
-    int bfly_cmul(int op, int order, int form, bfly_int n, bfly_int count, const void *alpha, const void *w, const
-        void *x, bfly_int incx, bfly_int distx, const void *beta, void *y, bfly_int incy, bfly_int disty) noexcept
-    int bfly_zmul(int op, int order, int form, bfly_int n, bfly_int count, const void *alpha, const void *w, const
-        void *x, bfly_int incx, bfly_int distx, const void *beta, void *y, bfly_int incy, bfly_int disty) noexcept
-    int bfly_csmul(int op, int order, int form, bfly_int n, bfly_int count, const void *alpha, const float *w, const
-        void *x, bfly_int incx, bfly_int distx, const void *beta, void *y, bfly_int incy, bfly_int disty) noexcept
-    int bfly_zdmul(int op, int order, int form, bfly_int n, bfly_int count, const void *alpha, const double *w, const
-        void *x, bfly_int incx, bfly_int distx, const void *beta, void *y, bfly_int incy, bfly_int disty) noexcept
-    int bfly_sgrad(int op, int order, int form, int accumulate, bfly_int n, bfly_int count, const float *w, const
-        float *x, bfly_int incx, bfly_int distx, const float *gy, bfly_int incgy, bfly_int distgy, float *gw, float *gx, bfly_int incgx, bfly_int distgx) noexcept
-    int bfly_dgrad(int op, int order, int form, int accumulate, bfly_int n, bfly_int count, const double *w, const
-        double *x, bfly_int incx, bfly_int distx, const double *gy, bfly_int incgy, bfly_int distgy, double *gw,
-        double *gx, bfly_int incgx, bfly_int distgx) noexcept
-    int bfly_cgrad(int op, int order, int form, int accumulate, bfly_int n, bfly_int count, const void *w, const void *x, bfly_int incx, bfly_int distx, const void *gy, bfly_int incgy, bfly_int distgy, void *gw, void *gx,
-        bfly_int incgx, bfly_int distgx) noexcept
-    int bfly_zgrad(int op, int order, int form, int accumulate, bfly_int n, bfly_int count, const void *w, const void *x, bfly_int incx, bfly_int distx, const void *gy, bfly_int incgy, bfly_int distgy, void *gw, void *gx,
-        bfly_int incgx, bfly_int distgx) noexcept
-    int bfly_csgrad(int op, int order, int form, int accumulate, bfly_int n, bfly_int count, const float *w, const
-        void *x, bfly_int incx, bfly_int distx, const void *gy, bfly_int incgy, bfly_int distgy, float *gw, void *gx,
-        bfly_int incgx, bfly_int distgx) noexcept
-    int bfly_zdgrad(int op, int order, int form, int accumulate, bfly_int n, bfly_int count, const double *w, const
-        void *x, bfly_int incx, bfly_int distx, const void *gy, bfly_int incgy, bfly_int distgy, double *gw, void *gx,
-        bfly_int incgx, bfly_int distgx) noexcept
-    int bfly_sperm(int op, bfly_int n, bfly_int count, const bfly_int *perm, const float *x, bfly_int incx, bfly_int
-        distx, float *y, bfly_int incy, bfly_int disty) noexcept
-    int bfly_dperm(int op, bfly_int n, bfly_int count, const bfly_int *perm, const double *x, bfly_int incx, bfly_int
-        distx, double *y, bfly_int incy, bfly_int disty) noexcept
-    int bfly_cperm(int op, bfly_int n, bfly_int count, const bfly_int *perm, const void *x, bfly_int incx, bfly_int
-        distx, void *y, bfly_int incy, bfly_int disty) noexcept
-    int bfly_zperm(int op, bfly_int n, bfly_int count, const bfly_int *perm, const void *x, bfly_int incx, bfly_int
-        distx, void *y, bfly_int incy, bfly_int disty) noexcept
     int bfly_srelaxed_perm(int op, bfly_int n, bfly_int count, const float *prob, const float *x, bfly_int incx,
-        bfly_int distx, float *y, bfly_int incy, bfly_int disty) noexcept
+                           bfly_int distx, float *y, bfly_int incy, bfly_int disty)
     int bfly_drelaxed_perm(int op, bfly_int n, bfly_int count, const double *prob, const double *x, bfly_int incx,
-        bfly_int distx, double *y, bfly_int incy, bfly_int disty) noexcept
+                           bfly_int distx, double *y, bfly_int incy, bfly_int disty)
     int bfly_crelaxed_perm(int op, bfly_int n, bfly_int count, const float *prob, const void *x, bfly_int incx,
-        bfly_int distx, void *y, bfly_int incy, bfly_int disty) noexcept
+                           bfly_int distx, void *y, bfly_int incy, bfly_int disty)
     int bfly_zrelaxed_perm(int op, bfly_int n, bfly_int count, const double *prob, const void *x, bfly_int incx,
-        bfly_int distx, void *y, bfly_int incy, bfly_int disty) noexcept
-    int bfly_srelaxed_perm_grad(int op, int accumulate, bfly_int n, bfly_int count, const float *prob, const float *x,
-        bfly_int incx, bfly_int distx, const float *gy, bfly_int incgy, bfly_int distgy, float *gprob, float *gx,
-        bfly_int incgx, bfly_int distgx) noexcept
-    int bfly_drelaxed_perm_grad(int op, int accumulate, bfly_int n, bfly_int count, const double *prob, const double *x, bfly_int incx, bfly_int distx, const double *gy, bfly_int incgy, bfly_int distgy, double *gprob, double *gx, bfly_int incgx, bfly_int distgx) noexcept
-    int bfly_crelaxed_perm_grad(int op, int accumulate, bfly_int n, bfly_int count, const float *prob, const void *x,
-        bfly_int incx, bfly_int distx, const void *gy, bfly_int incgy, bfly_int distgy, float *gprob, void *gx,
-        bfly_int incgx, bfly_int distgx) noexcept
-    int bfly_zrelaxed_perm_grad(int op, int accumulate, bfly_int n, bfly_int count, const double *prob, const void *x,
-        bfly_int incx, bfly_int distx, const void *gy, bfly_int incgy, bfly_int distgy, double *gprob, void *gx,
-        bfly_int incgx, bfly_int distgx) noexcept
-    int bfly_sdense(int op, int order, int form, bfly_int n, const float *w, float *a, bfly_int lda) noexcept
-    int bfly_ddense(int op, int order, int form, bfly_int n, const double *w, double *a, bfly_int lda) noexcept
-    int bfly_cdense(int op, int order, int form, bfly_int n, const void *w, void *a, bfly_int lda) noexcept
-    int bfly_zdense(int op, int order, int form, bfly_int n, const void *w, void *a, bfly_int lda) noexcept
-    int bfly_cfft_factors(int direction, int order, int form, bfly_int n, void *w) noexcept
-    int bfly_zfft_factors(int direction, int order, int form, bfly_int n, void *w) noexcept
-    int bfly_shadamard_factors(int order, int form, bfly_int n, float *w) noexcept
-    int bfly_dhadamard_factors(int order, int form, bfly_int n, double *w) noexcept
-    int bfly_chadamard_factors(int order, int form, bfly_int n, void *w) noexcept
-    int bfly_zhadamard_factors(int order, int form, bfly_int n, void *w) noexcept
-    int bfly_version() noexcept
-    const char *bfly_config() noexcept
-    const char *bfly_strerror(int result) noexcept
-    int bfly_get_num_threads() noexcept
-    void bfly_set_num_threads(int k) noexcept
-    int bfly_set_num_threads_local(int k) noexcept
-    const char *bfly_get_isa() noexcept
-    int bfly_set_isa(const char *name) noexcept
-    const char *bfly_isas() noexcept
+                           bfly_int distx, void *y, bfly_int incy, bfly_int disty)
+
+    int bfly_srelaxed_perm_grad(int op, int accumulate, bfly_int n, bfly_int count, const float *prob,
+                                const float *x, bfly_int incx, bfly_int distx, const float *gy, bfly_int incgy,
+                                bfly_int distgy, float *gprob, float *gx, bfly_int incgx, bfly_int distgx)
+    int bfly_drelaxed_perm_grad(int op, int accumulate, bfly_int n, bfly_int count, const double *prob,
+                                const double *x, bfly_int incx, bfly_int distx, const double *gy, bfly_int incgy,
+                                bfly_int distgy, double *gprob, double *gx, bfly_int incgx, bfly_int distgx)
+    int bfly_crelaxed_perm_grad(int op, int accumulate, bfly_int n, bfly_int count, const float *prob,
+                                const void *x, bfly_int incx, bfly_int distx, const void *gy, bfly_int incgy,
+                                bfly_int distgy, float *gprob, void *gx, bfly_int incgx, bfly_int distgx)
+    int bfly_zrelaxed_perm_grad(int op, int accumulate, bfly_int n, bfly_int count, const double *prob,
+                                const void *x, bfly_int incx, bfly_int distx, const void *gy, bfly_int incgy,
+                                bfly_int distgy, double *gprob, void *gx, bfly_int incgx, bfly_int distgx)
+
+    int bfly_cfft_factors(int direction, int order, int form, bfly_int n, void *w)
+    int bfly_zfft_factors(int direction, int order, int form, bfly_int n, void *w)
+    int bfly_shadamard_factors(int order, int form, bfly_int n, float *w)
+    int bfly_dhadamard_factors(int order, int form, bfly_int n, double *w)
+    int bfly_chadamard_factors(int order, int form, bfly_int n, void *w)
+    int bfly_zhadamard_factors(int order, int form, bfly_int n, void *w)
+
+    int bfly_version()
+    const char *bfly_config()
+    const char *bfly_strerror(int result)
+    int bfly_get_num_threads()
+    void bfly_set_num_threads(int k)
+    int bfly_set_num_threads_local(int k)
+    const char *bfly_get_isa()
+    int bfly_set_isa(const char *name)
+    const char *bfly_isas()

@@ -6,7 +6,7 @@ direction (u, v), a point of the unit sphere
     ( |u|^2 - |v|^2,  2 Re conj(u) v,  2 Im conj(u) v ) / ( |u|^2 + |v|^2 ),
 
 therefore takes two values for each k, and the leading principal component of these points over some k separates the
-two children. Scales and phases of the columns drop out. Blocks of zeros leave a column's place open: with many of them an
+two children. Scales and phases of the columns drop out. Blocks of zeros leave a column open: with many of them an
 arbitrary permutation can be missed, one of the choices (a, b, c) cannot, since those are tried by name.
 """
 
