@@ -27,7 +27,7 @@ _HOMES = {
         "permutation_from_choices",
         "fwht",
     ),
-    "_operators": ("Operator", "Butterfly", "Permutation", "Diagonal"),
+    "_operators": ("Operator", "Butterfly", "Permutation", "Diagonal", "Product", "RealPart", "Scaled"),
     "_plan": ("Plan",),
     "_learn": ("learn", "load", "Factorization"),
     "_config": (
