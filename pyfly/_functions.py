@@ -9,6 +9,7 @@ is summed, so the axes are sorted into stacks (outside) and batch (inside) here.
 import numpy as np
 
 from pyfly import ufuncs
+from pyfly._ufuncs import multiply_small
 
 _OPS = ("N", "T", "C", "conj")
 
@@ -126,10 +127,11 @@ def butterfly_multiply(twiddle, x, *, op="N", increasing_stride=True, tied=False
            [ 1.,  1., -1., -1.],
            [ 1., -1., -1.,  1.]])
     """
-    if type(twiddle) is type(x) is np.ndarray and axis == -1:  # the ufunc checks the rest: a small call costs 1 us
-        ufunc = ufuncs.multiply.get((op, increasing_stride, tied))
-        if ufunc is not None and twiddle.dtype.kind in "fc" and x.dtype.kind in "fc":
-            return ufunc(twiddle, x, out=out)
+    if type(twiddle) is type(x) is np.ndarray and axis == -1 and out is None and type(op) is str:
+        variant = ufuncs.variants.get((op, increasing_stride, tied))
+        y = None if variant is None else multiply_small(twiddle, x, variant)
+        if y is not None:
+            return y
     twiddle, x = _twiddle(twiddle, tied), _vectors(x, axis)
     return _call(_variant(ufuncs.multiply, op, increasing_stride, tied), twiddle, 3 if tied else 4, x, axis, out)
 

@@ -21,6 +21,6 @@ array([4., 2.])
 
 from pyfly import _ufuncs
 
-_all, multiply, multiply_grad = _ufuncs.build()
+_all, multiply, multiply_grad, variants = _ufuncs.build()
 globals().update(_all)
 __all__ = ["multiply", "multiply_grad", *_all]
