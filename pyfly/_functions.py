@@ -378,6 +378,64 @@ def relaxed_permute_grad(prob, x, grad_output, *, axis=-1):
     return _gradients(ufuncs.relaxed_permute_grad, prob, 2, x, grad_output, axis, "prob")
 
 
+def fwht(x, *, order="natural", norm=None, axis=-1, out=None):
+    """Fast Walsh-Hadamard transform, ``y = H x``, by additions alone.
+
+    ::
+
+        natural    H[j, k] = (-1)^(number of ones in the bits of j & k)    Sylvester's matrix, scipy.linalg.hadamard
+        paley      row j is the natural row rev(j), rev the reversal of the log2 n bits
+        sequency   row j is the natural row rev(j ^ (j >> 1)); it has j changes of sign (Walsh's order)
+
+    Parameters
+    ----------
+    x : array_like
+        Vectors of length n, a power of two, along `axis`.
+    order : {"natural", "paley", "sequency"}
+        Ordering of the rows. H is symmetric in each.
+    norm : {None, "ortho"}
+        None: entries 1 and -1, ``H H = n I``. "ortho": divided by sqrt(n), its own inverse.
+    axis : int
+        The vectors' axis.
+    out : ndarray, optional
+        Receives the result; may be `x` itself.
+
+    Returns
+    -------
+    ndarray
+        Of x's shape; float32, float64, complex64 or complex128.
+
+    Raises
+    ------
+    ValueError
+        n is no power of two, `order` or `norm` is unknown.
+    TypeError
+        x's dtype has no loop.
+
+    Notes
+    -----
+    n log2 n additions a vector (complex: twice as many). Source: Fino and Algazi, IEEE Trans. Comput. C-25 (1976).
+    Equivalent to ``x @ scipy.linalg.hadamard(n)``.
+
+    Examples
+    --------
+    >>> import pyfly
+    >>> pyfly.fwht([1.0, 2.0, 3.0, 4.0])
+    array([10., -2., -4.,  0.])
+    >>> pyfly.fwht([1.0, 2.0, 3.0, 4.0], order="sequency", norm="ortho")
+    array([ 5., -2.,  0., -1.])
+    """
+    ufunc = ufuncs.fwht.get((order, norm)) if type(order) is str else None
+    if ufunc is None:
+        raise ValueError(
+            f"order={order!r}, norm={norm!r}: order must be 'natural', 'paley' or 'sequency', norm None or 'ortho'"
+        )
+    x = _vectors(x, axis)
+    _check_out(out, "a new array")
+    axes = {} if axis == -1 else {"axes": [(axis,), (axis,)]}
+    return ufunc(x, **axes) if out is None else ufunc(x, out=out, **axes)
+
+
 def permutation_from_choices(choices):
     """The permutation that binary choices (a, b, c) on every level stand for.
 

@@ -7,12 +7,15 @@ memory with inputs here: NumPy copies the input first, since the operands' flags
 """
 
 from cpython.exc cimport PyErr_NoMemory, PyErr_SetString
+from libc.math cimport sqrt
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 cimport numpy as cnp
 
 from pyfly.libbutterfly cimport *
+
+from itertools import product
 
 cnp.import_array()
 cnp.import_ufunc()
@@ -379,6 +382,38 @@ cdef void multiply_grad_loop(char **args, const intp *dims, const intp *steps, v
     gradients(args, dims, steps, k, 3 if k.form == BFLY_TIED else 4, &grad)
 
 
+# ---- Walsh-Hadamard ----------------------------------------------------------------------------------------------
+
+cdef void fwht_loop(char **args, const intp *dims, const intp *steps, void *data) noexcept nogil:
+    cdef const Kind *k = <const Kind *>data  # op: the ordering, order: 1 when orthonormal
+    cdef int size = data_size[k.type], result
+    cdef intp count = dims[0], n = dims[1], chunk = chunk_of(n), first = 0, some
+    cdef double scale = 1 / sqrt(<double>n) if k.order else 1
+    cdef Vectors x, y
+    while first < count:
+        some = min(chunk, count - first)
+        if first and interrupted():
+            return
+        y.own = NULL
+        result = BFLY_ENOMEM
+        if (take(&x, args[0] + first * steps[0], n, steps[2], some, steps[0], size, True)
+                and take(&y, args[1] + first * steps[1], n, steps[3], some, steps[1], size, False)):
+            if k.type == FF:
+                result = bfly_sfwht(k.op, n, some, scale, <float *>x.p, x.inc, x.dist, <float *>y.p, y.inc, y.dist)
+            elif k.type == FC:
+                result = bfly_cfwht(k.op, n, some, scale, x.p, x.inc, x.dist, y.p, y.inc, y.dist)
+            elif k.type == DD:
+                result = bfly_dfwht(k.op, n, some, scale, <double *>x.p, x.inc, x.dist, <double *>y.p, y.inc, y.dist)
+            else:
+                result = bfly_zfwht(k.op, n, some, scale, x.p, x.inc, x.dist, y.p, y.inc, y.dist)
+            give_back(&y, args[1] + first * steps[1], n, steps[3], some, steps[1], size)
+        free(x.own)
+        if result:
+            fail(result)
+            return
+        first += some
+
+
 # ---- permutations ------------------------------------------------------------------------------------------------
 
 cdef void permute_loop(char **args, const intp *dims, const intp *steps, void *data) noexcept nogil:
@@ -500,6 +535,10 @@ cdef int check_relaxed(void *ufunc, intp *core) except -1:
     return 0
 
 
+cdef int check_fwht(void *ufunc, intp *core) except -1:
+    return power_of_two(core[0])
+
+
 cdef int check_permute(void *ufunc, intp *core) except -1:
     return 0
 
@@ -513,6 +552,7 @@ cdef int core_n(void *ufunc, int nd):
 
 cdef enum:
     VARIANTS = 16
+    ORDERINGS = 3
 
 cdef cnp.PyUFuncGenericFunction[TYPES] multiply_loops
 cdef cnp.PyUFuncGenericFunction[TYPES] multiply_grad_loops
@@ -523,6 +563,10 @@ cdef Kind kinds[VARIANTS][TYPES]
 cdef void *kind_data[VARIANTS][TYPES]
 cdef Kind real_kinds[4]
 cdef void *real_data[4]
+cdef cnp.PyUFuncGenericFunction[4] fwht_loops
+cdef Kind fwht_kinds[2 * ORDERINGS][4]
+cdef void *fwht_data[2 * ORDERINGS][4]
+cdef char[8] fwht_types
 cdef char[18] multiply_types = [
     cnp.NPY_FLOAT, cnp.NPY_FLOAT, cnp.NPY_FLOAT, cnp.NPY_FLOAT, cnp.NPY_CFLOAT, cnp.NPY_CFLOAT,
     cnp.NPY_CFLOAT, cnp.NPY_CFLOAT, cnp.NPY_CFLOAT, cnp.NPY_DOUBLE, cnp.NPY_DOUBLE, cnp.NPY_DOUBLE,
@@ -559,9 +603,14 @@ cdef void fill_tables():
         permute_loops[i] = <cnp.PyUFuncGenericFunction>permute_loop
         relaxed_loops[i] = <cnp.PyUFuncGenericFunction>relaxed_loop
         relaxed_grad_loops[i] = <cnp.PyUFuncGenericFunction>relaxed_grad_loop
+        fwht_loops[i] = <cnp.PyUFuncGenericFunction>fwht_loop
         t = real_types[i]
         real_kinds[i] = Kind(BFLY_NO_TRANS, 0, 0, t)
         real_data[i] = &real_kinds[i]
+        fwht_types[2 * i] = fwht_types[2 * i + 1] = multiply_types[3 * t + 1]
+        for j in range(2 * ORDERINGS):
+            fwht_kinds[j][i] = Kind(BFLY_NATURAL + j % ORDERINGS, j // ORDERINGS, 0, t)
+            fwht_data[j][i] = &fwht_kinds[j][i]
         permute_types[3 * i] = cnp.NPY_INT64
         relaxed_types[3 * i] = multiply_types[3 * t]
         permute_types[3 * i + 1] = permute_types[3 * i + 2] = multiply_types[3 * t + 1]
@@ -599,6 +648,11 @@ def build():
                     "batch summed.".encode(), f"{factors},(b,n),(b,n)->{factors},(b,n)".encode(), check)
                 variants[op, increasing, tied] = v
                 v += 1
+    for v, (ortho, ordering) in enumerate(product(("", "_ortho"), ("natural", "paley", "sequency"))):
+        name = f"fwht_{ordering}{ortho}"
+        names[name] = make(fwht_loops, &fwht_data[v][0], fwht_types, 4, 1, 1, name.encode(),
+                           f"x -> Walsh-Hadamard transform of x, {ordering} ordering.".encode(), b"(n)->(n)",
+                           check_fwht)
     names["permute"] = make(permute_loops, real_data, permute_types, 4, 2, 1, b"permute",
                             b"perm, x -> x[perm].", b"(n),(n)->(n)", &check_permute)
     names["relaxed_permute"] = make(relaxed_loops, real_data, relaxed_types, 4, 2, 1, b"relaxed_permute",

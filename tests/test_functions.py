@@ -9,6 +9,7 @@ import time
 import numpy as np
 import pytest
 import reference as ref
+from scipy.linalg import hadamard
 
 import pyfly
 from pyfly import _core
@@ -308,6 +309,41 @@ def test_binary_choices_are_a_permutation():
     for bad in ([[0, 0]], [[0, 0, 0.5]], [0, 0, 0]):
         with pytest.raises(ValueError, match="choices"):
             pyfly.permutation_from_choices(bad)
+
+
+@pytest.mark.parametrize("n", [1, 2, 4, 16, 64, 1024])
+def test_fwht_in_three_orderings(n):
+    rng = np.random.default_rng(n)
+    h = hadamard(n).astype(float)
+    rev = np.array([int(format(j, f"0{max(n.bit_length() - 1, 1)}b")[::-1], 2) for j in range(n)])
+    j = np.arange(n)
+    matrices = {"natural": h, "paley": h[rev], "sequency": h[rev[j ^ (j >> 1)]]}
+    assert np.array_equal((np.diff(matrices["sequency"], axis=1) != 0).sum(axis=1), j)
+    for (order, matrix), dtype in itertools.product(matrices.items(), "fdFD"):
+        x = ref.numbers(rng, (3, n, 2), dtype)
+        bound = 4 * max(1, np.log2(n)) * np.finfo(dtype).eps * np.abs(x).sum(axis=1, keepdims=True)
+        expect = np.einsum("jk,ckd->cjd", matrix, x.astype("D"))
+        y = pyfly.fwht(x, order=order, axis=1)
+        assert y.dtype == x.dtype and np.all(np.abs(y - expect) <= bound)
+        z = x.copy()
+        assert pyfly.fwht(z, order=order, axis=1, norm="ortho", out=z) is z
+        assert np.all(np.abs(z - expect / np.sqrt(n)) <= bound)
+        assert np.allclose(pyfly.fwht(z, order=order, axis=1, norm="ortho"), x, atol=1e-5 if dtype in "fF" else 1e-12)
+    for name, view in layouts(rng.standard_normal((4, n))):
+        assert np.array_equal(pyfly.fwht(view), pyfly.fwht(view.astype(float).copy())), name
+
+
+def test_fwht_refuses_bad_arguments():
+    for bad in (dict(order="walsh"), dict(norm="forward"), dict(order=["natural"])):
+        with pytest.raises(ValueError, match="order="):
+            pyfly.fwht(np.ones(8), **bad)
+    with pytest.raises(ValueError, match="power of two"):
+        pyfly.fwht(np.ones(6))
+    with pytest.raises(TypeError):
+        pyfly.fwht(np.ones(8, "g"))
+    da = pytest.importorskip("dask.array")
+    x = np.random.default_rng(0).standard_normal((6, 8))
+    assert np.array_equal(pyfly.fwht(da.from_array(x, chunks=(2, 8))).compute(), pyfly.fwht(x))
 
 
 def test_the_same_bits_for_every_number_of_threads():
