@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 
 from pyfly.torch import _ops
+from pyfly.torch._rules import apply
 
 _REDUCED = (torch.float16, torch.bfloat16)
 
@@ -84,7 +85,7 @@ def butterfly_multiply(twiddle, x, *, op="N", increasing_stride=True, tied=False
         twiddle, x, result = _promoted("twiddle", twiddle, x, False)
     if axis != -1:
         x = x.movedim(axis, -1)
-    y = _ops.apply(_ops.multiply_op, twiddle, x, op, increasing_stride, tied)
+    y = apply(_ops.multiply_op, twiddle, x, op, increasing_stride, tied)
     if axis != -1:
         y = y.movedim(-1, axis)
     return y if result is None else y.to(result)
@@ -135,7 +136,7 @@ def relaxed_permute(prob, x, *, axis=-1):
         prob, x, result = _promoted("prob", prob, x, True)
     if axis != -1:
         x = x.movedim(axis, -1)
-    y = _ops.apply(_ops.relaxed_op, prob, x, False)
+    y = apply(_ops.relaxed_op, prob, x, False)
     if axis != -1:
         y = y.movedim(-1, axis)
     return y if result is None else y.to(result)
@@ -171,5 +172,5 @@ def permute(perm, x, *, axis=-1):
     tensor([30., 10., 20.])
     """
     if axis != -1:
-        return _ops.apply(_ops.permute_op, perm, x.movedim(axis, -1), False).movedim(-1, axis)
-    return _ops.apply(_ops.permute_op, perm, x, False)
+        return apply(_ops.permute_op, perm, x.movedim(axis, -1), False).movedim(-1, axis)
+    return apply(_ops.permute_op, perm, x, False)

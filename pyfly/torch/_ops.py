@@ -5,9 +5,9 @@
     butterfly_multiply_grad_twiddle(twiddle, x, grad, ...) -> grad_twiddle     where x needs no gradient
     relaxed_permute(prob, x, transposed), relaxed_permute_grad(prob, x, grad), permute(perm, x, inverse)
 
-Every one has a shape function (fake tensors, export, compile), an autograd formula and a batching rule. The gradient
-with respect to x alone is the product with the adjoint, so it needs no operator of its own. Kernels check everything
-that C would take on trust, because an operator can be called without the functions of this package.
+Every one has a shape function here (fake tensors, export, compile); derivatives and batching rules are in _rules.py. The
+gradient with respect to x alone is the product with the adjoint, so it needs no operator of its own. Kernels check
+everything that C would take on trust, because an operator can be called without the functions of this package.
 """
 
 from __future__ import annotations
@@ -18,19 +18,18 @@ from pyfly import _raw
 from pyfly.torch import _reference
 
 _OPS = {"N": 0, "T": 1, "C": 2, "conj": 3}
-_ADJOINT = {"N": "C", "T": "conj", "C": "N", "conj": "T"}
 _F, _D, _C, _Z = torch.float32, torch.float64, torch.complex64, torch.complex128
 # Factors and vectors to the number by which the core knows the pair.
 TYPES = {(_F, _F): 0, (_F, _C): 1, (_C, _C): 2, (_D, _D): 3, (_D, _Z): 4, (_Z, _Z): 5}
 _REAL_TYPES = {pair: number for pair, number in TYPES.items() if not pair[0].is_complex}
 _VECTOR_TYPES = {_F: 0, _C: 2, _D: 3, _Z: 5}
 
-_library = torch.library.Library("pyfly", "DEF")
+library = torch.library.Library("pyfly", "DEF")
 _pt2 = (torch.Tag.pt2_compliant_tag,)
 
 
 def _define(schema):
-    _library.define(schema, tags=_pt2)
+    library.define(schema, tags=_pt2)
 
 
 _define("butterfly_multiply(Tensor twiddle, Tensor x, str op, bool increasing_stride, bool tied) -> Tensor")
@@ -202,7 +201,7 @@ def _multiply_cpu(twiddle, x, op, increasing_stride, tied):
     core = 3 if tied else 4
     if w.dim() == core:
         rows, count, inc, dist = _rows(x, n)
-        y = x.new_empty(x.shape)
+        y = torch.empty_like(x, memory_format=torch.contiguous_format)
         _raw.multiply(
             kind,
             number,
@@ -257,6 +256,35 @@ def _multiply_grad_cpu(twiddle, x, grad, op, increasing_stride, tied, need_x=Tru
     kind, n, batch = _check_multiply(twiddle, x, op, tied)
     _check_grad(grad, x, batch)
     number = _OPS[op]
+    core = 3 if tied else 4
+    if twiddle.dim() == core and x.dim() <= 2 and grad.numel():
+        # the common case without a loop over stacks, which costs as much as the gradients of a short vector
+        w = _packed(twiddle)
+        gw = torch.empty_like(w)
+        gx = torch.empty_like(x, memory_format=torch.contiguous_format) if need_x else None
+        rows, count, incx, distx = _rows(x, n)
+        g, _, incg, distg = _rows(grad, n)
+        address = gx.data_ptr() if need_x else 0
+        _raw.multiply_grad(
+            kind,
+            number,
+            increasing_stride,
+            tied,
+            n,
+            count,
+            w.data_ptr(),
+            rows.data_ptr(),
+            incx,
+            distx,
+            g.data_ptr(),
+            incg,
+            distg,
+            gw.data_ptr(),
+            address,
+            1,
+            n,
+        )
+        return gw, gx
 
     def run(count, factors, numbers, g_factors):
         (px, ix, dx), (pg, ig, dg), *out = numbers
@@ -265,7 +293,7 @@ def _multiply_grad_cpu(twiddle, x, grad, op, increasing_stride, tied, need_x=Tru
             kind, number, increasing_stride, tied, n, count, factors, px, ix, dx, pg, ig, dg, g_factors, pgx, igx, dgx
         )
 
-    return _gradients(twiddle, 3 if tied else 4, x, grad, n, batch, need_x, run)
+    return _gradients(twiddle, core, x, grad, n, batch, need_x, run)
 
 
 def _multiply_grad_twiddle_cpu(twiddle, x, grad, op, increasing_stride, tied):
@@ -377,232 +405,18 @@ def _permute_fake(perm, x, inverse):
     return x.new_empty(x.shape)
 
 
-# ---- derivatives -----------------------------------------------------------------------------------------------------
-
-
-def _setup(ctx, inputs, output):
-    tensors = [value for value in inputs if isinstance(value, torch.Tensor)]
-    ctx.save_for_backward(*tensors)
-    ctx.options = inputs[len(tensors) :]
-
-
-# The transforms of torch.func (grad, vjp, jvp and their nests) do not enter the autograd formula of a registered
-# operator, only that of a torch.autograd.Function; so each operator has one with the same formula, taken when a
-# transform is active. The test is private to torch and may move: without it only these transforms are lost.
-_transforming = getattr(torch._C, "_are_functorch_transforms_active", lambda: False)
-_functions = {}
-
-
-def apply(op, *args):
-    """Call a registered operator, through its Function under a transform of torch.func."""
-    if not torch.compiler.is_compiling() and _transforming():
-        return _functions[op].apply(*args)
-    return op(*args)
-
-
-def _function(op, derivative, rule, tangent):
-    """A torch.autograd.Function around a registered operator."""
-
-    def setup_context(ctx, inputs, output):
-        _setup(ctx, inputs, output)
-        ctx.save_for_forward(*ctx.to_save)
-
-    methods = {
-        "forward": op,
-        "setup_context": setup_context,
-        "backward": derivative,
-        "vmap": rule,
-        "jvp": tangent,
-    }
-    body = {name: staticmethod(method) for name, method in methods.items()}
-    return type(op._schema.name.split("::")[1], (torch.autograd.Function,), body)
-
-
-def _multiply_backward(ctx, g):
-    twiddle, x = ctx.saved_tensors
-    op, increasing_stride, tied = ctx.options
-    need_w, need_x = ctx.needs_input_grad[:2]
-    gw = gx = None
-    if need_w and need_x:
-        gw, gx = apply(multiply_grad_op, twiddle, x, g, op, increasing_stride, tied)
-    elif need_w:
-        gw = apply(multiply_grad_twiddle_op, twiddle, x, g, op, increasing_stride, tied)
-    elif need_x:
-        gx = apply(multiply_op, twiddle, g, _ADJOINT[op], increasing_stride, tied)
-        if gx.shape != x.shape:
-            gx = gx.sum_to_size(x.shape)
-    return gw, gx, None, None, None
-
-
-def _multiply_grad_backward(ctx, d_twiddle, d_x=None):
-    grads = _reference.multiply_second(*ctx.saved_tensors, d_twiddle, d_x, *ctx.options)
-    return *grads, None, None, None
-
-
-def _relaxed_backward(ctx, g):
-    prob, x = ctx.saved_tensors
-    (transposed,) = ctx.options
-    need_p, need_x = ctx.needs_input_grad[:2]
-    gp = gx = None
-    if need_p:
-        # <g, P^T x> = <P g, x>: the transposed product is the same form with the vectors exchanged.
-        ends = (g, x.expand(g.shape)) if transposed else (x, g)
-        gp, gx = apply(relaxed_grad_op, prob, *ends)
-    if need_x and (transposed or not need_p):
-        gx = apply(relaxed_op, prob, g, not transposed)
-        if gx.shape != x.shape:
-            gx = gx.sum_to_size(x.shape)
-    return gp, gx if need_x else None, None
-
-
-def _relaxed_grad_backward(ctx, d_prob, d_x):
-    return _reference.relaxed_second(*ctx.saved_tensors, d_prob, d_x)
-
-
-def _permute_tangent(ctx, _, d_x, __):
-    return apply(permute_op, ctx.saved_tensors[0], d_x, *ctx.options)
-
-
-def _tangent(reference):
-    """Forward derivative of an operator, through the same function in torch operations."""
-
-    def jvp(ctx, *tangents):
-        at = ctx.saved_tensors
-        along = tuple(torch.zeros_like(p) if t is None else t for p, t in zip(at, tangents, strict=False))
-        return torch.func.jvp(lambda *tensors: reference(*tensors, *ctx.options), at, along)[1]
-
-    return jvp
-
-
-def _permute_backward(ctx, g):
-    perm, _ = ctx.saved_tensors
-    return None, apply(permute_op, perm, g, not ctx.options[0]), None
-
-
-# ---- batching rules --------------------------------------------------------------------------------------------------
-
-
-def _front(tensor, dim, size, core, lead):
-    """Batch axis first, every sample with ``lead`` leading axes before the core."""
-    tensor = tensor.movedim(dim, 0) if dim is not None else tensor.expand(size, *tensor.shape)
-    inner = tensor.shape[1:]
-    return tensor.reshape(size, *(1,) * (lead + core - len(inner)), *inner)
-
-
-def _ranks(tensors, dims, cores):
-    return [t.dim() - (d is not None) - c for t, d, c in zip(tensors, dims, cores, strict=False)]
-
-
-def _batched_product(op, core):
-    def rule(info, in_dims, factors, x, *options):
-        ranks = _ranks((factors, x), in_dims, (core(options), 1))
-        lead = max(ranks)
-        if in_dims[0] is not None:
-            factors = _front(factors, in_dims[0], info.batch_size, core(options), lead)
-        return apply(op, factors, _front(x, in_dims[1], info.batch_size, 1, lead), *options), 0
-
-    return rule
-
-
-def _batched_gradient(op, core):
-    def rule(info, in_dims, factors, x, grad, *options):
-        cores = (core(options), 1, 1)
-        shapes = [
-            tuple(size for axis, size in enumerate(t.shape) if axis != d)
-            for t, d in zip((factors, x), in_dims, strict=False)
-        ]
-        lead = max(_ranks((factors, x, grad), in_dims, cores))
-        full = [
-            _front(t, d, info.batch_size, c, lead) for t, d, c in zip((factors, x, grad), in_dims, cores, strict=False)
-        ]
-        out = apply(op, *full, *options)
-        if isinstance(out, torch.Tensor):
-            return out.reshape(info.batch_size, *shapes[0]), 0
-        return tuple(g.reshape(info.batch_size, *s) for g, s in zip(out, shapes, strict=True)), (0, 0)
-
-    return rule
-
-
-def _permute_batched(info, in_dims, perm, x, inverse):
-    if in_dims[0] is None:
-        return apply(permute_op, perm, x.movedim(in_dims[1], 0), inverse), 0
-    x = x.movedim(in_dims[1], 0) if in_dims[1] is not None else x.expand(info.batch_size, *x.shape)
-    rows = [apply(permute_op, p, row, inverse) for p, row in zip(perm.movedim(in_dims[0], 0), x, strict=True)]
-    return torch.stack(rows), 0
-
-
 # ---- registration ----------------------------------------------------------------------------------------------------
 
+KERNELS = {
+    multiply_op: (_multiply_cpu, _multiply_any, _multiply_fake),
+    multiply_grad_op: (_multiply_grad_cpu, _multiply_grad_any, _multiply_grad_fake),
+    multiply_grad_twiddle_op: (_multiply_grad_twiddle_cpu, _multiply_grad_twiddle_any, _multiply_grad_twiddle_fake),
+    relaxed_op: (_relaxed_cpu, _relaxed_any, _relaxed_fake),
+    relaxed_grad_op: (_relaxed_grad_cpu, _relaxed_grad_any, _relaxed_grad_fake),
+    permute_op: (_permute_cpu, _permute_any, _permute_fake),
+}
 
-def _register(op, cpu, anywhere, fake, backward, batched, tangent):
-    name = op._schema.name
-    _library.impl(name, cpu, "CPU")
-    _library.impl(name, anywhere, "CompositeExplicitAutograd")
-    torch.library.register_fake(name, fake, lib=_library)
-    torch.library.register_autograd(name, backward, setup_context=_setup, lib=_library)
-    torch.library.register_vmap(name, batched, lib=_library)
-    _functions[op] = _function(op, backward, batched, tangent)
-
-
-def _twiddle_core(options):
-    return 3 if options[-1] else 4
-
-
-def _prob_core(options):
-    return 2
-
-
-_register(
-    multiply_op,
-    _multiply_cpu,
-    _multiply_any,
-    _multiply_fake,
-    _multiply_backward,
-    _batched_product(multiply_op, _twiddle_core),
-    _tangent(_reference.multiply),
-)
-_register(
-    multiply_grad_op,
-    _multiply_grad_cpu,
-    _multiply_grad_any,
-    _multiply_grad_fake,
-    _multiply_grad_backward,
-    _batched_gradient(multiply_grad_op, _twiddle_core),
-    _tangent(_reference.multiply_grad),
-)
-_register(
-    multiply_grad_twiddle_op,
-    _multiply_grad_twiddle_cpu,
-    _multiply_grad_twiddle_any,
-    _multiply_grad_twiddle_fake,
-    _multiply_grad_backward,
-    _batched_gradient(multiply_grad_twiddle_op, _twiddle_core),
-    _tangent(lambda *args: _reference.multiply_grad(*args)[0]),
-)
-_register(
-    relaxed_op,
-    _relaxed_cpu,
-    _relaxed_any,
-    _relaxed_fake,
-    _relaxed_backward,
-    _batched_product(relaxed_op, _prob_core),
-    _tangent(_reference.relaxed),
-)
-_register(
-    relaxed_grad_op,
-    _relaxed_grad_cpu,
-    _relaxed_grad_any,
-    _relaxed_grad_fake,
-    _relaxed_grad_backward,
-    _batched_gradient(relaxed_grad_op, _prob_core),
-    _tangent(_reference.relaxed_grad),
-)
-_register(
-    permute_op,
-    _permute_cpu,
-    _permute_any,
-    _permute_fake,
-    _permute_backward,
-    _permute_batched,
-    _permute_tangent,
-)
+for _op, (_cpu, _anywhere, _fake) in KERNELS.items():
+    library.impl(_op._schema.name, _cpu, "CPU")
+    library.impl(_op._schema.name, _anywhere, "CompositeExplicitAutograd")
+    torch.library.register_fake(_op._schema.name, _fake, lib=library)
