@@ -5,8 +5,8 @@
     butterfly_multiply_grad_twiddle(twiddle, x, grad, ...) -> grad_twiddle     where x needs no gradient
     relaxed_permute(prob, x, transposed), relaxed_permute_grad(prob, x, grad), permute(perm, x, inverse)
 
-Every one has a shape function here (fake tensors, export, compile); derivatives and batching rules are in _rules.py. The
-gradient with respect to x alone is the product with the adjoint, so it needs no operator of its own. Kernels check
+Every one has a shape function here (fake tensors, export, compile); derivatives and batching rules are in _rules.py.
+The gradient with respect to x alone is the product with the adjoint, so it needs no operator of its own. Kernels check
 everything that C would take on trust, because an operator can be called without the functions of this package.
 """
 
