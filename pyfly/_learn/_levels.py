@@ -78,17 +78,7 @@ class Tied:
         """Take a stage off and merge the two children, directly or reversed, whichever is closer."""
         first, m = self._first, nodes.shape[-1]
         known = first is not None and first.bit == bit and first.blocks.shape[1] == m // 2
-        free = first if known else split(nodes, weights, bit)
-        left, right = free.children
-        rows = sample(m // 2)
-        guesses = [
-            rank_one(left[rows], right[rows][:, :: 1 - 2 * reverse], *free.weights[:, rows])[-1] for reverse in (0, 1)
-        ]
-        order = (0, 1) if guesses[0] <= guesses[1] else (1, 0)
-        merged = _merge(free, order[0])
-        if merged.residual > guesses[order[1]] + free.residual:
-            merged = min(merged, _merge(free, order[1]), key=lambda step: step.residual)
-        return merged
+        return tied_step(first if known else split(nodes, weights, bit))
 
     def bound(self, nodes, weights, bit):
         """Error of `step` on some of the rows: a lower bound of its residual."""
@@ -96,6 +86,20 @@ class Tied:
         left, right = children[:, 0], children[:, 1]
         merges = (rank_one(left, right[:, :: 1 - 2 * reverse], *weights.T)[-1] for reverse in (0, 1))
         return residual + min(merges)
+
+
+def tied_step(free):
+    """Merge the two children of an untied step of one node, directly or reversed, whichever is closer."""
+    left, right = free.children
+    rows = sample(len(left))
+    guesses = [
+        rank_one(left[rows], right[rows][:, :: 1 - 2 * reverse], *free.weights[:, rows])[-1] for reverse in (0, 1)
+    ]
+    order = (0, 1) if guesses[0] <= guesses[1] else (1, 0)
+    merged = _merge(free, order[0])
+    if merged.residual > guesses[order[1]] + free.residual:
+        merged = min(merged, _merge(free, order[1]), key=lambda step: step.residual)
+    return merged
 
 
 def split(nodes, weights, bit):

@@ -65,7 +65,7 @@ class _Path:
     perm: np.ndarray | None = None
 
 
-def peel(target, *, tol, tied="auto", progress=None):
+def peel(target, *, tol, tied="auto", any_order=True, progress=None):
     """Find factors of a matrix that is a butterfly matrix times a permutation, or the transpose of one.
 
     Parameters
@@ -77,6 +77,8 @@ def peel(target, *, tol, tied="auto", progress=None):
     tied : {"auto", True, False}
         Whether all nodes of a level share their blocks: True for the greedy product of that kind, "auto" if it is as
         exact as the product of free factors. Tied factors are searched with permutations of choices (a, b, c) only.
+    any_order : bool
+        Whether to look for arbitrary permutations when no choices (a, b, c) do.
     progress : callable, optional
         Called as ``progress(fraction, message)`` after every level.
 
@@ -111,10 +113,10 @@ def peel(target, *, tol, tied="auto", progress=None):
         note = "A number is its own fast algorithm."
         return Found((Diagonal(target[0].copy()),), "BP", np.zeros(1, np.int64), tied is not False, [0.0], note)
     with np.errstate(under="ignore"):
-        return _peel(target, tol, tied, progress)
+        return _peel(target, tol, tied, any_order, progress)
 
 
-def _peel(target, tol, tied, progress):
+def _peel(target, tol, tied, any_order, progress):
     n, norm2 = len(target), _norm2(target)
     floor = (8 * _EPS) ** 2 * norm2 * math.log2(2 * n)
     limit = max(tol**2 * norm2, floor)
@@ -132,7 +134,7 @@ def _peel(target, tol, tied, progress):
             report.share(index / len(candidates), 1 / len(candidates), candidate.model)
             paths.append((candidate, _Search(levels, limit, floor, report).run(candidate.view)))
     candidate, path = _choose(paths, norm2)
-    if path.total > limit and tied is not True:
+    if any_order and path.total > limit and tied is not True:
         candidate, path = _any_order(candidates, (candidate, path), floor, report)
 
     shared = tied is True or (tied == "auto" and n == 2)
@@ -145,6 +147,12 @@ def _peel(target, tol, tied, progress):
     return _found(candidate, path, shared, norm2, tol)
 
 
+def likely(target):
+    """Lower bound of the share of the energy that any B P or its transpose leaves, from a few rows and columns."""
+    with np.errstate(under="ignore"):
+        return min(_bound(Untied(), view) for view in (target, target.T)) / _norm2(target)
+
+
 def _candidates(target):
     """The forms to try, the preferred first."""
     from pyfly._operators import Butterfly, Permutation
@@ -154,7 +162,8 @@ def _candidates(target):
 
     def transposed(twiddle, perm, tied):
         inverse = np.argsort(perm)
-        return (Permutation(inverse), Butterfly(twiddle, tied=tied).T), inverse
+        turned = np.ascontiguousarray((twiddle if tied else twiddle[::-1]).swapaxes(-1, -2))
+        return (Permutation(inverse), Butterfly(turned, increasing_stride=False, tied=tied)), inverse
 
     return [_Candidate("BP", target, direct, 0), _Candidate("(BP)^T", target.T, transposed, 1)]
 

@@ -14,6 +14,7 @@ import numpy as np
 
 # Entries of equal size up to rounding must not swap the pivot from one block to the next.
 _PIVOT_MARGIN = 1 + 2.0**-20
+_TINY = 2.0**-1000
 
 
 def rank_one(x0, x1, o0, o1):
@@ -61,7 +62,8 @@ def _directions(g00, g11, g10, o0, o1):
     g10 = g10 * (s0 * s1)
     upper = difference >= 0
     below = np.abs(difference) + np.hypot(difference, np.abs(g10))
-    ratio = g10 / np.where(below > 0, below, 1)
+    # below the normal numbers a Gram entry has no digits left, and its reciprocal no room
+    ratio = np.where(below > _TINY, g10, 0) / np.where(below > _TINY, below, 1)
     d0 = np.where(upper, 1, ratio.conj()) / s0
     d1 = np.where(upper, ratio, 1) / s1
     second = np.abs(d1) > np.abs(d0) * _PIVOT_MARGIN

@@ -1,0 +1,194 @@
+"""Finding the fast algorithm of a matrix.
+
+    learn(target):  T  ->  scale, size  ->  search (algebraic, or by gradients)  ->  operator, checked against T
+
+Every search works on the numbers alone: structure is tested, nothing is compared with named matrices.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+
+import numpy as np
+
+from pyfly._learn._factorization import Alternative, Factorization, distance, load, magnitude, norm
+
+__all__ = ["Alternative", "Factorization", "learn", "load"]
+
+_METHODS = ("auto", "peel", "gradient")
+
+
+def learn(
+    target,
+    *,
+    method="auto",
+    model="auto",
+    tol=None,
+    tied="auto",
+    max_depth=1,
+    expansion=1,
+    seed=0,
+    progress=None,
+    **options,
+):
+    """Find a fast algorithm for a matrix: ``T = B P`` and its relatives, exactly if there is one.
+
+    Parameters
+    ----------
+    target : array_like, shape (m, n)
+        The matrix; real or complex, finite, not zero. Its precision sets the default tolerance. Square with n a power
+        of two for an exact form; other shapes are the corner of a larger product.
+    method : {"auto", "peel", "gradient"}
+        ``"peel"`` takes off one stage after the other, algebraically, on T and on its transpose; ``"auto"`` begins with
+        that and goes on to products with more factors, real parts, circulants and scrambled transforms; ``"gradient"``
+        trains factors and relaxed permutations with Adam, as the paper does.
+    model : str
+        Class to look for: ``"BP"``, ``"Re(BP)"``, ``"BPBP"``, ...; ``"auto"`` for any.
+    tol : float, optional
+        Relative error at which the target counts as found; 1e-10 for double, 1e-5 for single precision.
+    tied : {"auto", True, False}
+        Whether all blocks of a stage's diagonal are the same, 4 (n - 1) numbers a butterfly: ``"auto"`` takes tied
+        factors where they are as exact as free ones.
+    max_depth : int
+        For a target without an exact form: number of factors BP allowed in its approximation.
+    expansion : int
+        Power of two; the target is the corner of a product ``expansion`` times as large.
+    seed : int
+        Start of the random choices.
+    progress : callable, optional
+        Called as ``progress(fraction, message)``.
+    **options
+        Further arguments of the gradient search.
+
+    Returns
+    -------
+    Factorization
+        The best product met, with its error; ``converged`` says whether it is within the tolerance.
+
+    Raises
+    ------
+    TypeError
+        The target is not numeric, or has more than double precision; an argument is of the wrong kind.
+    ValueError
+        The target is empty, zero, not finite or no matrix; an argument is out of range.
+
+    Notes
+    -----
+    Algebraic searches cost O(n^2) time a candidate and a few times the memory of the target. Method and classes are
+    those of arXiv:1903.05895, sections 3 and 4.1.
+
+    Examples
+    --------
+    >>> import pyfly
+    >>> found = pyfly.learn(pyfly.targets.dft(64))
+    >>> found.model, found.permutation_in_words, found.converged, found.n_parameters
+    ('BP', 'bit reversal', True, 252)
+    """
+    start = time.perf_counter()
+    matrix = _matrix(target)
+    if method not in _METHODS:
+        raise ValueError(f"method = {method!r}: choose one of {', '.join(_METHODS)}")
+    if not isinstance(model, str):
+        raise TypeError(f"model = {model!r}: give the name of a class, such as 'BP', or 'auto'")
+    if options and method != "gradient":
+        raise TypeError(f"{', '.join(sorted(options))}: only method='gradient' takes further arguments")
+    if not (tied == "auto" or isinstance(tied, (bool, np.bool_))):
+        raise ValueError(f"tied = {tied!r}: choose 'auto', True or False")
+    tied = tied if isinstance(tied, str) else bool(tied)
+    max_depth = _count("max_depth", max_depth, 8)
+    expansion = _count("expansion", expansion, 64)
+    if expansion & (expansion - 1):
+        raise ValueError(f"expansion = {expansion}: must be a power of two, so that the enlarged size is one")
+    if progress is not None and not callable(progress):
+        raise TypeError(f"progress = {progress!r}: give a function of (fraction, message), or None")
+    single = matrix.dtype in (np.float32, np.complex64)
+    tol = _tolerance(tol, single)
+
+    scale = magnitude(matrix)
+    if math.isnan(scale):
+        raise ValueError("target holds NaN or infinity: only finite matrices can be factorized; clean it first")
+    if scale == 0:
+        raise ValueError("target is zero: it has no relative error; nothing needs to be learnt")
+
+    from pyfly._learn._search import search
+
+    found = search(
+        matrix,
+        scale,
+        method=method,
+        model=model,
+        tol=tol,
+        tied=tied,
+        max_depth=max_depth,
+        expansion=expansion,
+        seed=seed,
+        progress=progress,
+        options=options,
+    )
+    operator = found.operator
+    length, missed = norm(matrix, scale), distance(operator, matrix, scale)
+    error = missed / length
+    m, n = matrix.shape
+    return Factorization(
+        operator=operator,
+        model=found.model,
+        relative_error=error,
+        rmse=missed / math.sqrt(m * n) * scale,
+        converged=bool(error <= tol),
+        n_parameters=int(operator.n_parameters),
+        tied=found.tied,
+        permutation=found.permutation,
+        history=found.history,
+        seconds=time.perf_counter() - start,
+        tol=tol,
+        method=found.method,
+        note=found.note,
+        alternatives=found.alternatives,
+        shape=(m, n),
+        norm=length * scale,
+    )
+
+
+def _matrix(target):
+    """The target as a matrix of one of the four types."""
+    matrix = np.asarray(target)
+    if matrix.dtype.kind not in "fciub":
+        raise TypeError(f"target of dtype {matrix.dtype}: give an array of real or complex numbers")
+    if matrix.dtype.kind in "fc" and matrix.dtype.itemsize > (8 if matrix.dtype.kind == "f" else 16):
+        raise TypeError(f"target of dtype {matrix.dtype}: nothing beyond double precision; convert it")
+    if matrix.ndim != 2:
+        raise ValueError(f"target of shape {matrix.shape}: give a matrix, two dimensions")
+    if matrix.size == 0:
+        raise ValueError(f"target of shape {matrix.shape}: it is empty; give at least one row and column")
+    if matrix.dtype.kind in "iub":
+        return matrix.astype(np.float64)
+    if matrix.dtype == np.float16:
+        return matrix.astype(np.float32)
+    return matrix.astype(matrix.dtype.newbyteorder("="), copy=False)
+
+
+def _tolerance(tol, single):
+    if tol is None:
+        return 1e-5 if single else 1e-10
+    try:
+        value = float(tol)
+    except (TypeError, ValueError):
+        raise TypeError(f"tol = {tol!r}: give a number") from None
+    if not 0 <= value < math.inf:
+        raise ValueError(f"tol = {tol!r}: a relative error lies between 0 and infinity")
+    return value
+
+
+def _count(name, value, most):
+    import operator
+
+    try:
+        if isinstance(value, (bool, np.bool_)):
+            raise TypeError
+        count = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} = {value!r}: give an integer") from None
+    if not 1 <= count <= most:
+        raise ValueError(f"{name} = {count}: choose 1 to {most}")
+    return count

@@ -1,0 +1,166 @@
+"""The order in which structure is looked for: cheap tests first, exact answers end the search, the best answer is kept.
+
+    one entry a row and column -> B P and its transpose -> one transform decides -> Re(B P P') and its transpose
+    -> columns in any order -> the greedy product, when nothing fits
+
+Every test looks at a few rows, columns or blocks before it touches the whole matrix. A result beyond the tolerance is
+kept as the best so far (noise, single precision), and replaced by one that leaves less.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from pyfly._learn import _peel
+from pyfly._learn._factorization import distance
+from pyfly._learn._monomial import diagonalised, monomial, scrambled
+from pyfly._learn._realpart import real_part
+
+# A structure that leaves more than this share of the target's energy is chance.
+_CLEAR = 0.2
+
+
+def auto(target, *, tol, tied="auto", model="auto", progress=None, only_peel=False):
+    """Look for the best exact or nearly exact product.
+
+    Parameters
+    ----------
+    target : ndarray of float64 or complex128, shape (n, n)
+        n a power of two, largest entry of the order of 1.
+    tol : float
+    tied : {"auto", True, False}
+    model : str
+        Class wanted, or "auto".
+    progress : callable, optional
+    only_peel : bool
+        Stop after B P, its transpose and permuted columns.
+
+    Returns
+    -------
+    Found
+    float
+        Its relative error.
+    """
+    search = _Search(target, tol, tied, model, progress)
+    for step in _PEEL_ONLY if only_peel else _STEPS:
+        if step(search):
+            break
+    return search.best, search.error
+
+
+class _Search:
+    """The target, what is asked for, and the best product so far."""
+
+    def __init__(self, target, tol, tied, model, progress):
+        self.target, self.tol, self.tied, self.model, self.progress = target, tol, tied, model, progress
+        self.norm = float(np.linalg.norm(target))
+        self.real = not np.iscomplexobj(target)
+        self.best, self.error = None, math.inf
+
+    def take(self, found, error=None):
+        """Keep a product if it is wanted and better; say whether the search is over."""
+        if found is None or not fits(found.model, self.model) or (self.tied is True and not found.tied):
+            return False
+        if error is None:
+            error = self.measure(found)
+            found.history = [*found.history[:-1], error]
+        # a more special form found later must leave clearly less
+        if error < self.error * 0.9:
+            self.best, self.error = found, error
+        return self.error <= self.tol
+
+    def measure(self, found):
+        """Relative error of a product."""
+        from pyfly._operators import Product
+
+        operator = found.factors[0] if len(found.factors) == 1 else Product(*found.factors)
+        return distance(operator, self.target, 1.0) / self.norm
+
+    def tell(self, message):
+        """Report progress by name; the share of the whole is not known."""
+        if self.progress is not None:
+            self.progress(0.0, message)
+
+
+def fits(model, wanted):
+    """Whether a class is the one asked for: transposes, diagonals and permutations around it count as the same."""
+    if wanted == "auto":
+        return True
+    return _core(model) == _core(wanted)
+
+
+def _core(model):
+    text = model.replace("^T", "").replace("(BP)^2", "BPBP").replace("(BP)^3", "BPBPBP").replace("(BP)", "BP")
+    text = text.replace(" D", "").replace("D ", "").replace(" P", "").replace("P ", "")
+    return text.replace("(Re(BPP))", "Re(BPP)").replace("(Re(BP))", "Re(BP)").replace("BPP", "BP")
+
+
+def _one_entry(search):
+    found = monomial(search.target)
+    return found is not None and search.take(found)
+
+
+def _levels(search):
+    """B P and its transpose, when a few rows do not speak against it."""
+    if not fits("BP", search.model):
+        return False
+    search.tell("BP")
+    if len(search.target) > 4 and _peel.likely(search.target) > _CLEAR:
+        return False
+    found = _peel.peel(search.target, tol=search.tol, tied=search.tied, any_order=False, progress=search.progress)
+    return search.take(found, found.history[-1])
+
+
+def _transforms(search):
+    search.tell("scrambled transforms")
+    if len(search.target) < 4:
+        return False
+    done = False
+    for found in scrambled(search.target):
+        done = search.take(found) or done
+    return done
+
+
+def _convolutions(search):
+    search.tell("convolutions")
+    if len(search.target) < 4:
+        return False
+    return search.take(diagonalised(search.target))
+
+
+def _real_parts(search):
+    """Re(B P P') and its transpose."""
+    n = len(search.target)
+    if not search.real or n < 4 or not fits("Re(BPP)", search.model):
+        return False
+    for turned in (False, True):
+        view = search.target.T if turned else search.target
+        found = real_part(view, tol=search.tol, tied=search.tied, progress=search.progress)
+        if found is not None and found.history[-1] < min(math.sqrt(_CLEAR), search.error):
+            if turned:
+                found.factors = tuple(factor.T for factor in found.factors[::-1])
+                found.model = f"({found.model})^T"
+                found.permutation = np.argsort(found.permutation)
+            if search.take(found):
+                return True
+    return False
+
+
+def _any_order(search):
+    """Columns, or rows, in any order; the greedy product otherwise."""
+    if not fits("BP", search.model) and search.best is not None:
+        return False
+    if math.sqrt(_CLEAR) > search.error:
+        # something fits up to noise: permuted columns would have to be much closer than a greedy product can be
+        return False
+    found = _peel.peel(search.target, tol=search.tol, tied=search.tied, progress=search.progress)
+    if search.best is None:
+        search.best, search.error = found, found.history[-1]
+        return search.error <= search.tol
+    return search.take(found, found.history[-1])
+
+
+_PEEL_ONLY = (_levels, _any_order)
+_STEPS = (_one_entry, _levels, _transforms, _convolutions, _real_parts, _any_order)

@@ -1,0 +1,279 @@
+"""One transform decides: matrices that are a known basis with scrambled, scaled rows or columns, or diagonal in it.
+
+    U^H T = D P     T is U with its columns permuted and scaled
+    T U^H = D P     T is U with its rows permuted and scaled
+    U T U^H = D     T is a convolution of U's kind: circulant (Fourier), skew-circulant, dyadic (Hadamard), ...
+
+U = 1 gives diagonal and permutation matrices. A few vectors are transformed first: for any other matrix the test ends
+there, after O(n log n) or O(n^2) operations.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pyfly._learn._bases import bases, bit_reversal, fourier_twiddle, turn
+from pyfly._learn._found import Found
+
+_PROBES = 6
+# Share of the energy outside the largest entry at which a few transformed vectors still count as monomial.
+_SPARSE = 0.3
+
+
+def probes(n):
+    """A few indices, none of them special, odd ones and even ones: some bases share every other vector."""
+    i = np.arange(1, _PROBES + 1)
+    return np.unique(((i * 0.6180339887 * n).astype(int) % n) // 2 * 2 % n | (i & 1)) % n
+
+
+def monomial(target):
+    """Diagonal and permutation matrices and their products: one entry in every row and column."""
+    n = len(target)
+    some = probes(n)
+    if _outside(target[:, some], 0) > _SPARSE:
+        return None
+    rows, values = _single_entries(target, 0)
+    if rows is None:
+        return None
+    return _monomial_found(rows, values)
+
+
+def _monomial_found(rows, values):
+    """T[rows[j], j] = values[j]."""
+    from pyfly._operators import Diagonal, Permutation
+
+    n = len(rows)
+    perm = np.empty(n, np.int64)
+    perm[rows] = np.arange(n)
+    diagonal, ordered = values[perm], (perm == np.arange(n)).all()
+    if ordered:
+        return Found((Diagonal(diagonal),), "D", perm, False, [], "The matrix is diagonal.")
+    if (diagonal == diagonal[0]).all():
+        return Found((Permutation(perm) * diagonal[0],), "P", perm, False, [], "The matrix is a permutation.")
+    note = "The matrix has one entry in every row and column."
+    return Found((Diagonal(diagonal), Permutation(perm)), "DP", perm, False, [], note)
+
+
+def scrambled(target):
+    """Look for a basis U with U^H T or T U^H monomial, or the same for U^T.
+
+    Returns
+    -------
+    list of Found
+        At most one for the columns and one for the rows.
+    """
+    n = len(target)
+    some = probes(n)
+    sides = (target[:, some], target[some])
+    tries = []
+    for basis in bases(n, True):
+        for turned, ways in enumerate(_forms(basis)):
+            for axis in (0, 1):
+                share = _outside(ways[axis](sides[axis]), axis)
+                if share < _SPARSE:
+                    tries.append((max(share, 1e-20), len(tries), basis, turned, axis, ways[axis]))
+    found = []
+    for axis in (0, 1):
+        # two bases may look alike on the same rows: the better one is meant
+        for share, _, basis, turned, _, transform in sorted(t for t in tries if t[4] == axis)[:1]:
+            where, values = _single_entries(transform(target), axis)
+            if where is not None:
+                make = _rows_found if axis else _columns_found
+                found.append(make(basis, turned, where, _plain(values, np.sqrt(share))))
+                if share < 1e-16:
+                    return found
+    return found
+
+
+def _forms(basis):
+    """Pairs x -> U^H x (columns), x -> x U^H (rows), for U and, if it differs, U^T."""
+    forms = [(lambda x: basis.backward(x, 0), lambda x: basis.forward(x.conj(), 1).conj())]
+    if not basis.symmetric:
+        forms.append((lambda x: basis.forward(x.conj(), 0).conj(), lambda x: basis.backward(x, 1)))
+    return forms
+
+
+def _outside(vectors, axis):
+    """Mean share of the energy outside the largest entry of each vector."""
+    squares = (vectors.conj() * vectors).real
+    total = squares.sum(axis=axis)
+    there = total > 0
+    if not there.any():
+        return 1.0
+    return float(1 - (squares.max(axis=axis)[there] / total[there]).mean())
+
+
+def _single_entries(matrix, axis):
+    """Index and value of the largest entry along an axis; None when two share an index."""
+    where = np.argmax((matrix.conj() * matrix).real if np.iscomplexobj(matrix) else np.abs(matrix), axis=axis)
+    if len(np.unique(where)) < len(where):
+        return None, None
+    index = np.arange(len(where))
+    return where, (matrix[where, index] if axis == 0 else matrix[index, where])
+
+
+def _basis_factors(basis, turned, n):
+    """Operators of U or U^T, leftmost first, and the class."""
+    factors, model = basis.factors(n)
+    if turned:
+        factors, model = tuple(factor.T for factor in factors[::-1]), _transposed(model)
+    return factors, model
+
+
+def _rows_found(basis, turned, where, values):
+    """T = M U with M[i, where[i]] = values[i]; values is one number if all are equal."""
+    from pyfly._operators import Diagonal, Permutation
+
+    factors, model = _basis_factors(basis, turned, len(where))
+    if np.ndim(values) == 0:
+        factors = (factors[0]._scaled(values), *factors[1:])
+    else:
+        left = np.empty_like(values)
+        left[where] = values
+        scaled = left_scaled(factors[0], left)
+        if scaled is None:
+            factors, model = (Diagonal(left), *factors), "D " + model
+        else:
+            factors = (scaled, *factors[1:])
+    perm = first_permutation(factors)
+    if (where != np.arange(len(where))).any():
+        factors, model, perm = (Permutation(where), *factors), "P " + model, where
+    note = f"The {basis.name} transform of the rows has one entry each: a known basis, its rows scrambled or scaled."
+    return Found(factors, model, perm, True, [], note)
+
+
+def _columns_found(basis, turned, where, values):
+    """T = U M with M[where[j], j] = values[j]."""
+    from pyfly._operators import Diagonal, Permutation
+
+    if turned or (basis.symmetric and np.ndim(values)):
+        # U^T M = (M^T U)^T, whose diagonal the butterfly takes in
+        found = _rows_found(basis, False, where, values)
+        factors, model = tuple(factor.T for factor in found.factors[::-1]), _transposed(found.model)
+    else:
+        factors, model = _basis_factors(basis, False, len(where))
+        perm = np.empty_like(where)
+        perm[where] = np.arange(len(where))
+        if np.ndim(values):
+            factors, model = (*factors, Diagonal(values[perm])), model + " D"
+        else:
+            factors = (factors[0]._scaled(values), *factors[1:])
+        if isinstance(factors[-1], Permutation):
+            factors = (*factors[:-1], Permutation(perm[factors[-1].perm]))
+        elif (perm != np.arange(len(perm))).any():
+            factors, model = (*factors, Permutation(perm)), model + " P"
+    note = (
+        f"The {basis.name} transform of the columns has one entry each: a known basis, its columns scrambled or scaled."
+    )
+    return Found(factors, model, first_permutation(factors), True, [], note)
+
+
+def _transposed(model):
+    """Class of the transpose: "P Re(BPP)" -> "(Re(BPP))^T P"."""
+    return " ".join(part if part in ("P", "D") else f"({part})^T" for part in model.split()[::-1])
+
+
+def _plain(values, noise):
+    """Drop what is noise: an imaginary part, or the differences between equal numbers."""
+    if np.iscomplexobj(values) and np.abs(values.imag).max() <= (1e-14 + 8 * noise) * np.abs(values).max():
+        values = values.real.copy()
+    mean = values.mean()
+    if np.abs(values - mean).max() <= (4e-15 + 8 * noise) * abs(mean):
+        return complex(mean) if np.iscomplexobj(values) else float(mean)
+    return values
+
+
+def left_scaled(factor, left):
+    """diag(left) A for a butterfly, or the real part of one and a permutation; None for anything else."""
+    from pyfly._operators import Butterfly, Product, RealPart
+
+    if isinstance(factor, RealPart) and isinstance(factor.op, Product) and not np.iscomplexobj(left):
+        scaled = left_scaled(factor.op.factors[0], left)
+        return None if scaled is None else RealPart(Product(scaled, *factor.op.factors[1:]))
+    if not isinstance(factor, Butterfly) or not factor.increasing_stride:
+        return None
+    n = len(left)
+    twiddle = np.array(factor.twiddle, dtype=np.result_type(factor.twiddle, left))
+    last = twiddle[n // 2 - 1 :] if factor.tied else twiddle[-1]
+    last *= left.reshape(2, n // 2).T[:, :, None]
+    return Butterfly(twiddle, tied=factor.tied)
+
+
+def first_permutation(factors):
+    """Gather indices of the permutation that acts first among some factors, None if there is none."""
+    from pyfly._operators import Permutation, Product, RealPart
+
+    for factor in factors[::-1]:
+        if isinstance(factor, Permutation):
+            return factor.perm
+        inner = factor.op if isinstance(factor, RealPart) else factor
+        if isinstance(inner, Product):
+            return first_permutation(inner.factors)
+    return None
+
+
+def diagonalised(target):
+    """Look for a basis U in which the matrix is diagonal: T = U^H D U.
+
+    Returns
+    -------
+    Found or None
+    """
+    n = len(target)
+    some = probes(n)
+    unit = np.zeros((n, len(some)))
+    unit[some, np.arange(len(some))] = 1
+    size = float(np.linalg.norm(target)) / np.sqrt(n)
+    ways = []
+    for basis in bases(n, False):
+        ways.append((basis, False, basis.forward, basis.backward))
+        if basis.real and not basis.symmetric:
+            ways.append((basis, True, basis.backward, basis.forward))
+    vectors = np.concatenate([backward(unit, 0) for *_, backward in ways], axis=1)
+    images = _times(target, vectors)
+    values = np.vecdot(vectors, images, axis=0)
+    images -= values * vectors
+    rest = np.vecdot(images, images, axis=0).real.reshape(len(ways), -1).mean(axis=1)
+    best = int(np.argmin(rest))
+    if not rest[best] < _SPARSE * size**2:
+        return None
+    basis, turned, forward, _ = ways[best]
+    inner = forward(forward(target, 0).conj(), 1).conj()
+    return _diagonalised_found(basis, turned, np.ascontiguousarray(np.diagonal(inner)), target)
+
+
+def _times(target, vectors):
+    """Product without a complex copy of a real matrix."""
+    if np.iscomplexobj(target):
+        return target @ vectors
+    parts = target @ np.concatenate([vectors.real, vectors.imag], axis=1)
+    count = vectors.shape[1]
+    return parts[:, :count] + 1j * parts[:, count:]
+
+
+def _diagonalised_found(basis, turned, values, target):
+    from pyfly._operators import Butterfly, Diagonal, Permutation, Product, RealPart
+
+    n = len(values)
+    note = f"The matrix is diagonal in the {basis.name} basis."
+    if basis.real:
+        outer, left = _basis_factors(basis, not turned and not basis.symmetric, n)
+        factors, right = _basis_factors(basis, turned, n)
+        perm = first_permutation(factors)
+        scaled = left_scaled(factors[0], values)
+        if scaled is None:
+            factors, right = (Diagonal(values), *factors), "D " + right
+        else:
+            factors = (scaled, *factors[1:])
+        model = "BPBP" if left == right == "BP" else f"{left} {right}"
+        return Found((*outer, *factors), model, perm, True, [], note)
+    phase = 0.0 if basis.symmetric else 0.5
+    reverse = Permutation(bit_reversal(n))
+    first = Butterfly(fourier_twiddle(n, phase, values), tied=True)
+    # U = F diag(r): the rows of U^H = diag(r)^* F^H are scaled, which its last stage takes
+    left = turn(np.arange(n) / (2 * n)) if phase else None
+    second = Butterfly(fourier_twiddle(n, 0.0, None if left is None else left.conj()).conj(), tied=True)
+    factors, model = (second, reverse, first, reverse), "BPBP"
+    if not np.iscomplexobj(target):
+        factors, model = (RealPart(Product(*factors)),), "Re(BPBP)"
+    return Found(factors, model, reverse.perm, True, [], note)

@@ -1,0 +1,202 @@
+"""Algebraic search for a real matrix as the real part of a complex one: T = Re(B P P'), or its transpose.
+
+    columns:  P' = (a, c) of one more level on top, then the bits a of P, found level by level
+
+On the columns of a node of depth j, rows equal mod n/2^j are real parts of multiples of one complex vector: any few of
+them have rank two. That test on small random blocks finds the order of the columns; `complexify` then finds the
+imaginary part, and the complex matrix is peeled like any other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from pyfly._learn._complexify import complexify
+from pyfly._learn._found import Found
+from pyfly._learn._levels import Untied, tied_step
+from pyfly._learn._words import choices_of
+
+_BEAM = 6
+# Share of the energy beyond rank two at which small blocks count as being of rank two, noise included.
+_SHARE = 0.12
+_ROWS, _COLUMNS, _BLOCKS = 6, 8, 24
+_EPS = np.finfo(np.float64).eps
+
+
+def real_part(target, *, tol, tied="auto", progress=None):
+    """Find T = Re(B P) with a complex butterfly matrix B, P a permutation of choices, perhaps with one more level P'.
+
+    Parameters
+    ----------
+    target : ndarray of float64, shape (n, n)
+        n a power of two, at least 4.
+    tol : float
+        Relative error at which the search stops.
+    tied : {"auto", True, False}
+        As in `learn`.
+    progress : callable, optional
+
+    Returns
+    -------
+    Found or None
+        The best product met, None where no order of the columns fits. The factors are one real part of (Butterfly,
+        Permutation); the last number of the history is its relative residual.
+    """
+    best = None
+    orders = column_orders(target)
+    for index, (_, order) in enumerate(orders):
+        if progress is not None:
+            progress(index / len(orders), "Re(BPP): imaginary part")
+        shown = target[:, order]
+        for threshold in (0.05, 1e-7):
+            candidate = _attempt(shown, order, threshold, tied)
+            if candidate is not None and (best is None or candidate.history[-1] < best.history[-1]):
+                best = candidate
+            if best is not None and best.history[-1] <= tol:
+                return best
+    return best
+
+
+def column_orders(target):
+    """Orders of the columns that pass the test of rank two, most likely first: pairs (share, gather indices)."""
+    n = len(target)
+    levels = n.bit_length() - 2
+    rng = np.random.default_rng(n)
+    place = np.arange(n)
+    h = n // 2
+    tops = [
+        place,
+        np.r_[place[::2], place[1::2]],
+        np.r_[place[::2], place[1::2][::-1]],
+        np.r_[place[:h], place[h:][::-1]],
+    ]
+    beam = [(0.0, top[None]) for top in tops]
+    for _ in range(levels):
+        wider, seen = [], set()
+        for before, nodes in beam:
+            for bit in (0, 1):
+                split = _split(nodes, bit)
+                key = np.sort(split, axis=1).tobytes()
+                if key in seen:
+                    continue
+                seen.add(key)
+                share = _share(target, split, rng)
+                if share < _SHARE:
+                    wider.append((max(before, share), split))
+        # an order that fits leaves rounding or noise, any other a good part: far behind the best means wrong
+        least = min((share for share, _ in wider), default=0.0)
+        beam = sorted(
+            (pair for pair in wider if pair[0] <= 30 * least + _EPS**1.5), key=lambda pair: max(pair[0], _EPS)
+        )
+        beam = beam[:_BEAM] if nodes.shape[1] > 4 else beam
+    return [(share, nodes.ravel()) for share, nodes in beam]
+
+
+def _split(nodes, bit):
+    count, m = nodes.shape
+    if bit:
+        return nodes.reshape(count, m // 2, 2).swapaxes(1, 2).reshape(2 * count, m // 2)
+    return nodes.reshape(2 * count, m // 2)
+
+
+def _share(target, nodes, rng):
+    """Energy beyond rank two in random blocks: rows equal mod the width of the nodes, columns of one node."""
+    count, width = nodes.shape
+    if count < 3 or width < 3:
+        return 0.0
+    rows = np.stack([rng.choice(count, min(_ROWS, count), replace=False) for _ in range(_BLOCKS)]) * width
+    rows += rng.integers(width, size=(_BLOCKS, 1))
+    columns = np.stack([rng.choice(width, min(_COLUMNS, width), replace=False) for _ in range(_BLOCKS)])
+    columns = nodes[rng.integers(count, size=(_BLOCKS, 1)), columns]
+    blocks = target[rows[:, :, None], columns[:, None, :]]
+    for axis in (2, 1):
+        # rank does not depend on the scale of rows and columns, the share would
+        size = np.sqrt(np.square(blocks).sum(axis=axis, keepdims=True))
+        blocks = blocks / np.where(size > 0, size, 1)
+    values = np.linalg.svd(blocks, compute_uv=False) ** 2
+    total = values.sum()
+    return float(values[:, 2:].sum() / total) if total > 0 else 0.0
+
+
+def _attempt(shown, order, threshold, tied):
+    """Complexify, peel, name."""
+    complexified = complexify(shown, threshold)
+    if complexified is None:
+        return None
+    n = len(shown)
+    norm2 = float(np.vdot(shown, shown))
+    lost = float(np.linalg.norm(complexified.real - shown)) ** 2
+    nodes, weights = complexified[None], np.ones((1, n))
+    levels, steps, total = Untied(), [], 0.0
+    while nodes.shape[-1] > 2:
+        step = levels.step(nodes, weights, 0)
+        nodes, weights = step.children, step.weights
+        if steps:
+            step.children = None
+        steps.append(step)
+        total += step.residual
+        if total > norm2:
+            return None
+    perm, shared = order, False
+    if tied is not False:
+        found = _tie(steps[0], n)
+        within = max((64 * _EPS) ** 2 * norm2, 1.05 * (total + lost) if total + lost > 1e-20 * norm2 else 0.0)
+        if found is not None and (tied is True or found[2] <= within):
+            steps, nodes, total, reverses = found
+            shared = True
+            perm = order[_reversing(reverses)]
+    stages = [nodes] + [step.blocks for step in steps[::-1]]
+    if shared:
+        twiddle = np.concatenate([stage.reshape(-1, 2, 2) for stage in stages])
+    else:
+        twiddle = np.stack([stage.reshape(n // 2, 2, 2) for stage in stages])
+    return _found(twiddle, perm, shared, np.sqrt((total + lost) / norm2))
+
+
+def _tie(first, n):
+    """Tied factors with the same real part: the two halves of a row may have been given conjugate structures."""
+    if n < 4:
+        return None
+    left, right = first.children
+    best = (-1.0, None)
+    for reverse in (0, 1):
+        other = right[:, :: 1 - 2 * reverse]
+        straight, turned = np.abs(np.vecdot(left, other)), np.abs(np.vecdot(left.conj(), other))
+        closeness = np.maximum(straight, turned).sum()
+        if closeness > best[0]:
+            best = closeness, turned > straight
+    conjugate = best[1]
+    right, blocks = right.copy(), first.blocks.copy()
+    right[conjugate] = right[conjugate].conj()
+    blocks[0, conjugate, :, 1] = blocks[0, conjugate, :, 1].conj()
+    first = replace(first, blocks=blocks, children=(left, right))
+    step = tied_step(first)
+    steps, total = [step], step.residual
+    nodes, weights = step.children, step.weights
+    levels = Untied()
+    while nodes.shape[-1] > 2:
+        step = tied_step(levels.step(nodes, weights, 0))
+        nodes, weights = step.children, step.weights
+        steps.append(step)
+        total += step.residual
+    return steps, nodes, total, [step.reverse for step in steps]
+
+
+def _reversing(reverses):
+    from pyfly._functions import permutation_from_choices
+
+    choices = np.zeros((len(reverses), 3), np.int64)
+    choices[:, 2] = reverses[::-1]
+    return permutation_from_choices(choices)
+
+
+def _found(twiddle, perm, shared, error):
+    from pyfly._operators import Butterfly, Permutation, Product, RealPart
+
+    model = "Re(BP)" if choices_of(perm) is not None else "Re(BPP)"
+    factors = (RealPart(Product(Butterfly(twiddle, tied=shared), Permutation(perm))),)
+    kind = "tied" if shared else "free"
+    note = f"A complex structure was found algebraically; the complex matrix was peeled with {kind} factors."
+    return Found(factors, model, perm, shared, [float(error)], note)

@@ -1,0 +1,101 @@
+"""From the target to the best product: scaling and size before the search, precision and scale after it.
+
+T = s W, s a power of two, entries of W of the order of 1        found: W ~ A_1 A_2 ... ; returned: (s A_1) A_2 ...
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pyfly._learn._auto import auto
+
+
+@dataclass
+class Outcome:
+    """The best product, ready for the user.
+
+    Attributes
+    ----------
+    operator : Operator
+    model, permutation, tied, history, note
+        As in `Found`.
+    method : str
+        Name of the search that found it.
+    alternatives : list of Alternative
+    """
+
+    operator: object
+    model: str
+    permutation: np.ndarray | None
+    tied: bool
+    history: list[float]
+    note: str
+    method: str
+    alternatives: list = field(default_factory=list)
+
+
+def search(matrix, scale, *, method, model, tol, tied, max_depth, expansion, seed, progress, options):
+    """Search with W = matrix / scale in double precision, and bring the result back to the target's scale and type.
+
+    Parameters
+    ----------
+    matrix : ndarray of float32, float64, complex64 or complex128, shape (m, n)
+    scale : float
+        Power of two of the order of its largest entry.
+    method, model, tol, tied, max_depth, expansion, seed, progress
+        As in `learn`.
+    options : dict
+        Further arguments of the gradient search.
+
+    Returns
+    -------
+    Outcome
+    """
+    from pyfly._learn._corner import Corner
+    from pyfly._operators import Product, Scaled
+
+    m, n = matrix.shape
+    size = expansion * (1 << (max(m, n) - 1).bit_length())
+    work = _double(matrix, scale, size)
+    found, how = None, method
+    if method != "gradient":
+        found, error = auto(work, tol=tol, tied=tied, model=model, progress=progress, only_peel=method == "peel")
+        how = "peel" if method == "peel" or found.model in ("BP", "(BP)^T") else "auto"
+    if method == "gradient":
+        from pyfly._learn._gradient import gradient
+
+        found = gradient(
+            work,
+            model=model,
+            tied=tied,
+            max_depth=max_depth,
+            expansion=1,
+            seed=seed,
+            progress=progress,
+            tol=tol,
+            **options,
+        )
+    operator = found.factors[0] if len(found.factors) == 1 else Product(*found.factors)
+    if scale != 1:
+        operator = operator * scale
+    if isinstance(operator, Scaled) and operator.alpha == 1:
+        operator = operator.op
+    if matrix.dtype in (np.float32, np.complex64):
+        operator = operator.astype(np.complex64 if operator.dtype.kind == "c" else np.float32)
+    if (m, n) != (size, size):
+        operator = Corner(operator, (m, n))
+    return Outcome(operator, found.model, found.permutation, found.tied, found.history, found.note, how)
+
+
+def _double(matrix, scale, size):
+    """W in double precision, real if the target has no imaginary part, padded with zeros to the size."""
+    if np.iscomplexobj(matrix) and not matrix.imag.any():
+        matrix = matrix.real
+    double = np.complex128 if np.iscomplexobj(matrix) else np.float64
+    if matrix.shape == (size, size):
+        return np.multiply(matrix, 1 / scale, dtype=double) if scale != 1 else matrix.astype(double, copy=False)
+    work = np.zeros((size, size), double)
+    np.multiply(matrix, 1 / scale, out=work[: matrix.shape[0], : matrix.shape[1]])
+    return work
