@@ -56,6 +56,7 @@ enum bfly_op { BFLY_NO_TRANS = 111, BFLY_TRANS = 112, BFLY_CONJ_TRANS = 113, BFL
 enum bfly_side { BFLY_LEFT = 141, BFLY_RIGHT = 142 };
 enum bfly_order { BFLY_INCREASING = 201, BFLY_DECREASING = 202 };
 enum bfly_form { BFLY_UNTIED = 211, BFLY_TIED = 212 };
+enum bfly_ordering { BFLY_NATURAL = 231, BFLY_PALEY = 232, BFLY_SEQUENCY = 233 };
 enum bfly_direction { BFLY_FORWARD = 221, BFLY_INVERSE = 222 };
 
 /* Positive results. */
@@ -179,6 +180,26 @@ BFLY_API int bfly_dperm(int op, bfly_int n, bfly_int count, const bfly_int *perm
 BFLY_API int bfly_cperm(int op, bfly_int n, bfly_int count, const bfly_int *perm, const void *x, bfly_int incx,
                         bfly_int distx, void *y, bfly_int incy, bfly_int disty);
 BFLY_API int bfly_zperm(int op, bfly_int n, bfly_int count, const bfly_int *perm, const void *x, bfly_int incx,
+                        bfly_int distx, void *y, bfly_int incy, bfly_int disty);
+
+/* ---- fast Walsh-Hadamard transform: y := scale H x -------------------------------------------------------------
+ *
+ * Natural   H[j][k] = (-1)^(number of ones in the bits j & k), Sylvester's matrix.
+ * Paley     row j is row rev(j) of the natural one, rev the reversal of the log2 n bits.
+ * Sequency  row j is row rev(j ^ (j >> 1)) of the natural one: it has j changes of sign (Walsh's order).
+ *
+ * H is symmetric in each ordering and H H = n I. Cost: n log2 n additions a vector (complex: twice as many), and no
+ * multiplication when scale = 1. y may be x with the same strides. Error: at most log2 n eps sum |x|, plus scaling.
+ * Every instruction set and every number of threads gives the same bits. Natural ordering of vectors with stride 1
+ * allocates nothing.
+ */
+BFLY_API int bfly_sfwht(int ordering, bfly_int n, bfly_int count, float scale, const float *x, bfly_int incx,
+                        bfly_int distx, float *y, bfly_int incy, bfly_int disty);
+BFLY_API int bfly_dfwht(int ordering, bfly_int n, bfly_int count, double scale, const double *x, bfly_int incx,
+                        bfly_int distx, double *y, bfly_int incy, bfly_int disty);
+BFLY_API int bfly_cfwht(int ordering, bfly_int n, bfly_int count, float scale, const void *x, bfly_int incx,
+                        bfly_int distx, void *y, bfly_int incy, bfly_int disty);
+BFLY_API int bfly_zfwht(int ordering, bfly_int n, bfly_int count, double scale, const void *x, bfly_int incx,
                         bfly_int distx, void *y, bfly_int incy, bfly_int disty);
 
 /* ---- relaxed permutations --------------------------------------------------------------------------------------

@@ -1,23 +1,33 @@
-"""NumPy generalized ufuncs over libbutterfly: inner loops and tables only; pyfly.ufuncs, pyfly._functions document them.
+"""Generalized ufuncs over libbutterfly: inner loops and tables only; pyfly.ufuncs and pyfly._functions document them.
 
 A loop gets one dimension of the broadcast from NumPy, in bytes, and hands it to the library as one call where the
-factors are shared (their outer stride is 0), as one call a stack otherwise. Operands that the library cannot address (strides
-that are no multiple of the item, factors that are not contiguous) go through a copy. Outputs never share memory with
-inputs here: NumPy copies the input first, since the operands' flags do not claim elementwise access.
+factors are shared (their outer stride is 0), as one call a stack otherwise. Operands that the library cannot address
+(strides that are no multiple of the item, factors that are not contiguous) go through a copy. Outputs never share
+memory with inputs here: NumPy copies the input first, since the operands' flags do not claim elementwise access.
 """
 
-from cpython.exc cimport PyErr_CheckSignals, PyErr_NoMemory, PyErr_SetString
+from cpython.exc cimport PyErr_NoMemory, PyErr_SetString
+from libc.math cimport sqrt
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 cimport numpy as cnp
 
 from pyfly.libbutterfly cimport *
 
+from itertools import product
+
 cnp.import_array()
 cnp.import_ufunc()
 
 ctypedef cnp.npy_intp intp
+
+cdef extern from "Python.h":
+    int PyErr_CheckSignals()  # leaves the exception set: the caller of the loop raises it
+
+cdef extern from "<fenv.h>" nogil:
+    int FE_DIVBYZERO, FE_OVERFLOW, FE_INVALID, FE_UNDERFLOW
+    int fetestexcept(int flags)
 
 cdef extern from *:
     """
@@ -48,6 +58,7 @@ cdef struct Kind:
 cdef enum:
     CHUNK = 1 << 27
     INTERRUPTED = 99  # a result of our own: the exception is set
+    SMALL = 4096  # numbers that are multiplied without releasing the GIL, some 5 us
 
 cdef double[2] one_d = [1, 0]
 cdef double[2] zero_d = [0, 0]
@@ -156,15 +167,20 @@ cdef bint take_block(Vectors *v, char *p, const intp *shape, const intp *strides
 
 cdef void give_block_back(Vectors *v, char *p, const intp *shape, const intp *strides, int nd,
                           int size) noexcept nogil:
-    cdef intp i, items = 1
-    cdef int k
+    cdef intp i
     if v.own == NULL:
         return
-    for k in range(nd):
-        items *= shape[k]
-    for i in range(items):
+    for i in range(items_of(shape, nd)):
         memcpy(p + offset_of(i, shape, strides, nd), v.p + i * size, size)
     free(v.own)
+
+
+cdef intp items_of(const intp *shape, int nd) noexcept nogil:
+    cdef intp items = 1
+    cdef int k
+    for k in range(nd):
+        items *= shape[k]
+    return items
 
 
 cdef intp offset_of(intp i, const intp *shape, const intp *strides, int nd) noexcept nogil:
@@ -244,43 +260,68 @@ cdef void multiply_loop(char **args, const intp *dims, const intp *steps, void *
             return
 
 
-cdef int grad(const Kind *k, int accumulate, intp n, intp count, void *w, Vectors x, Vectors g, void *gw,
+def multiply_small(cnp.ndarray w, cnp.ndarray x, int variant):
+    """The product as a new array when it is small and of plain arrays, else None: the ufunc alone costs 1 us."""
+    cdef int t = -1, form = kinds[variant][0].form, nd = 3 if form == BFLY_TIED else 4
+    cdef int wt = cnp.PyArray_TYPE(w), xt = cnp.PyArray_TYPE(x), result
+    cdef intp n, count
+    if wt == cnp.NPY_FLOAT:
+        t = FF if xt == cnp.NPY_FLOAT else FC if xt == cnp.NPY_CFLOAT else -1
+    elif wt == cnp.NPY_DOUBLE:
+        t = DD if xt == cnp.NPY_DOUBLE else DZ if xt == cnp.NPY_CDOUBLE else -1
+    elif wt == xt:
+        t = CC if xt == cnp.NPY_CFLOAT else ZZ if xt == cnp.NPY_CDOUBLE else -1
+    if (t < 0 or w.ndim != nd or x.ndim < 1 or not cnp.PyArray_ISCARRAY_RO(w) or not cnp.PyArray_ISCARRAY_RO(x)):
+        return None
+    n = x.shape[x.ndim - 1]
+    count = cnp.PyArray_SIZE(x)
+    if count == 0 or count > SMALL or n < 2 or n & (n - 1):
+        return None
+    if w.shape[nd - 1] != 2 or w.shape[nd - 2] != 2 or w.shape[0] != (n - 1 if nd == 3 else log2_of(n)) or (
+            nd == 4 and w.shape[1] != n // 2):
+        return None
+    y = cnp.PyArray_EMPTY(x.ndim, x.shape, xt, 0)
+    cdef Vectors vx = Vectors(<char *>cnp.PyArray_DATA(x), 1, n, NULL)
+    cdef Vectors vy = Vectors(<char *>cnp.PyArray_DATA(y), 1, n, NULL)
+    result = mul(&kinds[variant][t], n, count // n, cnp.PyArray_DATA(w), vx, vy)
+    # flags may be old ones: the ufunc, which the caller then takes, clears them and reports its own
+    return None if result or fetestexcept(FE_DIVBYZERO | FE_OVERFLOW | FE_INVALID | FE_UNDERFLOW) else y
+
+
+cdef int grad(const Kind *k, int more, intp n, intp count, void *w, Vectors x, Vectors g, void *gw,
               Vectors gx) noexcept nogil:
+    """more: the sums over the batch are added to."""
     if k.type == FF:
-        return bfly_sgrad(k.op, k.order, k.form, accumulate, n, count,
-                          <float *>w, <float *>x.p, x.inc, x.dist, <float *>g.p,
+        return bfly_sgrad(k.op, k.order, k.form, more, n, count, <float *>w, <float *>x.p, x.inc, x.dist, <float *>g.p,
                           g.inc, g.dist, <float *>gw, <float *>gx.p, gx.inc, gx.dist)
     if k.type == FC:
-        return bfly_csgrad(k.op, k.order, k.form, accumulate, n, count,
-                          <float *>w, x.p, x.inc, x.dist, g.p, g.inc, g.dist,
+        return bfly_csgrad(k.op, k.order, k.form, more, n, count, <float *>w, x.p, x.inc, x.dist, g.p, g.inc, g.dist,
                            <float *>gw, gx.p, gx.inc, gx.dist)
     if k.type == CC:
-        return bfly_cgrad(k.op, k.order, k.form, accumulate, n, count, w, x.p, x.inc, x.dist, g.p, g.inc, g.dist, gw, gx.p,
+        return bfly_cgrad(k.op, k.order, k.form, more, n, count, w, x.p, x.inc, x.dist, g.p, g.inc, g.dist, gw, gx.p,
                           gx.inc, gx.dist)
     if k.type == DD:
-        return bfly_dgrad(k.op, k.order, k.form, accumulate, n, count,
-                          <double *>w, <double *>x.p, x.inc, x.dist,
+        return bfly_dgrad(k.op, k.order, k.form, more, n, count, <double *>w, <double *>x.p, x.inc, x.dist,
                           <double *>g.p, g.inc, g.dist, <double *>gw, <double *>gx.p, gx.inc, gx.dist)
     if k.type == DZ:
-        return bfly_zdgrad(k.op, k.order, k.form, accumulate, n, count,
-                          <double *>w, x.p, x.inc, x.dist, g.p, g.inc, g.dist,
+        return bfly_zdgrad(k.op, k.order, k.form, more, n, count, <double *>w, x.p, x.inc, x.dist, g.p, g.inc, g.dist,
                            <double *>gw, gx.p, gx.inc, gx.dist)
-    return bfly_zgrad(k.op, k.order, k.form, accumulate, n, count, w, x.p, x.inc, x.dist, g.p, g.inc, g.dist, gw, gx.p,
+    return bfly_zgrad(k.op, k.order, k.form, more, n, count, w, x.p, x.inc, x.dist, g.p, g.inc, g.dist, gw, gx.p,
                       gx.inc, gx.dist)
 
 
-cdef int relaxed_grad(const Kind *k, int accumulate, intp n, intp count, void *w, Vectors x, Vectors g, void *gw,
+cdef int relaxed_grad(const Kind *k, int more, intp n, intp count, void *w, Vectors x, Vectors g, void *gw,
                       Vectors gx) noexcept nogil:
     if k.type == FF:
-        return bfly_srelaxed_perm_grad(k.op, accumulate, n, count, <float *>w, <float *>x.p, x.inc, x.dist, <float *>g.p,
+        return bfly_srelaxed_perm_grad(k.op, more, n, count, <float *>w, <float *>x.p, x.inc, x.dist, <float *>g.p,
                                        g.inc, g.dist, <float *>gw, <float *>gx.p, gx.inc, gx.dist)
     if k.type == FC:
-        return bfly_crelaxed_perm_grad(k.op, accumulate, n, count, <float *>w, x.p, x.inc, x.dist, g.p, g.inc, g.dist,
+        return bfly_crelaxed_perm_grad(k.op, more, n, count, <float *>w, x.p, x.inc, x.dist, g.p, g.inc, g.dist,
                                        <float *>gw, gx.p, gx.inc, gx.dist)
     if k.type == DD:
-        return bfly_drelaxed_perm_grad(k.op, accumulate, n, count, <double *>w, <double *>x.p, x.inc, x.dist, <double *>g.p,
+        return bfly_drelaxed_perm_grad(k.op, more, n, count, <double *>w, <double *>x.p, x.inc, x.dist, <double *>g.p,
                                        g.inc, g.dist, <double *>gw, <double *>gx.p, gx.inc, gx.dist)
-    return bfly_zrelaxed_perm_grad(k.op, accumulate, n, count, <double *>w, x.p, x.inc, x.dist, g.p, g.inc, g.dist,
+    return bfly_zrelaxed_perm_grad(k.op, more, n, count, <double *>w, x.p, x.inc, x.dist, g.p, g.inc, g.dist,
                                    <double *>gw, gx.p, gx.inc, gx.dist)
 
 
@@ -310,14 +351,16 @@ cdef void gradients(char **args, const intp *dims, const intp *steps, const Kind
                 and take_block(&gw, args[3] + s * steps[3], dims + 1, gfs, nd, wsize, False)
                 and take(&gx, args[4] + s * steps[4], n, gxs[1], b, gxs[0], size, False)):
             first = result = 0
-            while first < b or first == 0:  # no vectors: one call that clears the sums
+            if b == 0:
+                memset(gw.p, 0, <size_t>(wsize * items_of(dims + 1, nd)))
+            while first < b:
                 some = min(piece, b - first)
                 if first and interrupted():
                     result = INTERRUPTED
                     break
                 result = call(k, first > 0, n, some, w.p, ahead(x, first, size), ahead(g, first, size), gw.p,
                               ahead(gx, first, size))
-                if result or b == 0:
+                if result:
                     break
                 first += some
             give_block_back(&gw, args[3] + s * steps[3], dims + 1, gfs, nd, wsize)
@@ -337,6 +380,38 @@ cdef void gradients(char **args, const intp *dims, const intp *steps, const Kind
 cdef void multiply_grad_loop(char **args, const intp *dims, const intp *steps, void *data) noexcept nogil:
     cdef const Kind *k = <const Kind *>data
     gradients(args, dims, steps, k, 3 if k.form == BFLY_TIED else 4, &grad)
+
+
+# ---- Walsh-Hadamard ----------------------------------------------------------------------------------------------
+
+cdef void fwht_loop(char **args, const intp *dims, const intp *steps, void *data) noexcept nogil:
+    cdef const Kind *k = <const Kind *>data  # op: the ordering, order: 1 when orthonormal
+    cdef int size = data_size[k.type], result
+    cdef intp count = dims[0], n = dims[1], chunk = chunk_of(n), first = 0, some
+    cdef double scale = 1 / sqrt(<double>n) if k.order else 1
+    cdef Vectors x, y
+    while first < count:
+        some = min(chunk, count - first)
+        if first and interrupted():
+            return
+        y.own = NULL
+        result = BFLY_ENOMEM
+        if (take(&x, args[0] + first * steps[0], n, steps[2], some, steps[0], size, True)
+                and take(&y, args[1] + first * steps[1], n, steps[3], some, steps[1], size, False)):
+            if k.type == FF:
+                result = bfly_sfwht(k.op, n, some, scale, <float *>x.p, x.inc, x.dist, <float *>y.p, y.inc, y.dist)
+            elif k.type == FC:
+                result = bfly_cfwht(k.op, n, some, scale, x.p, x.inc, x.dist, y.p, y.inc, y.dist)
+            elif k.type == DD:
+                result = bfly_dfwht(k.op, n, some, scale, <double *>x.p, x.inc, x.dist, <double *>y.p, y.inc, y.dist)
+            else:
+                result = bfly_zfwht(k.op, n, some, scale, x.p, x.inc, x.dist, y.p, y.inc, y.dist)
+            give_back(&y, args[1] + first * steps[1], n, steps[3], some, steps[1], size)
+        free(x.own)
+        if result:
+            fail(result)
+            return
+        first += some
 
 
 # ---- permutations ------------------------------------------------------------------------------------------------
@@ -429,8 +504,8 @@ cdef int power_of_two(intp n) except -1:
 cdef int check_untied(void *ufunc, intp *core) except -1:
     cdef intp n = core[core_n(ufunc, 4)]
     power_of_two(n)
-    if n == 1 and core[0] <= 1 and core[1] <= 1 and core[2] <= 2 and core[3] <= 2:
-        return 0  # libraries that probe with arrays of ones come here too
+    if n == core[0] == core[1] == core[2] == core[3] == 1:
+        return 0  # what libraries probe with
     if core[0] != log2_of(n) or core[1] != n // 2 or core[2] != 2 or core[3] != 2:
         raise ValueError(f"twiddle has shape (..., {core[0]}, {core[1]}, {core[2]}, {core[3]}); for x of length "
                          f"n={n} it must be (..., log2 n, n/2, 2, 2) = (..., {log2_of(n)}, {n // 2}, 2, 2)")
@@ -440,7 +515,7 @@ cdef int check_untied(void *ufunc, intp *core) except -1:
 cdef int check_tied(void *ufunc, intp *core) except -1:
     cdef intp n = core[core_n(ufunc, 3)]
     power_of_two(n)
-    if n == 1 and core[0] <= 1 and core[1] <= 2 and core[2] <= 2:
+    if n == core[0] == core[1] == core[2] == 1:
         return 0
     if core[0] != n - 1 or core[1] != 2 or core[2] != 2:
         raise ValueError(f"twiddle has shape (..., {core[0]}, {core[1]}, {core[2]}); for x of length n={n} and "
@@ -452,12 +527,16 @@ cdef int check_relaxed(void *ufunc, intp *core) except -1:
     cdef intp n = core[core_n(ufunc, 2)], levels
     power_of_two(n)
     levels = max(log2_of(n) - 1, 0)
-    if n == 1 and core[0] <= 1 and core[1] in (1, 3):
+    if n == core[0] == core[1] == 1:
         return 0
     if core[0] != levels or core[1] != 3:
         raise ValueError(f"prob has shape (..., {core[0]}, {core[1]}); for x of length n={n} it must be "
                          f"(..., log2 n - 1, 3) = (..., {levels}, 3)")
     return 0
+
+
+cdef int check_fwht(void *ufunc, intp *core) except -1:
+    return power_of_two(core[0])
 
 
 cdef int check_permute(void *ufunc, intp *core) except -1:
@@ -473,6 +552,7 @@ cdef int core_n(void *ufunc, int nd):
 
 cdef enum:
     VARIANTS = 16
+    ORDERINGS = 3
 
 cdef cnp.PyUFuncGenericFunction[TYPES] multiply_loops
 cdef cnp.PyUFuncGenericFunction[TYPES] multiply_grad_loops
@@ -483,6 +563,10 @@ cdef Kind kinds[VARIANTS][TYPES]
 cdef void *kind_data[VARIANTS][TYPES]
 cdef Kind real_kinds[4]
 cdef void *real_data[4]
+cdef cnp.PyUFuncGenericFunction[4] fwht_loops
+cdef Kind fwht_kinds[2 * ORDERINGS][4]
+cdef void *fwht_data[2 * ORDERINGS][4]
+cdef char[8] fwht_types
 cdef char[18] multiply_types = [
     cnp.NPY_FLOAT, cnp.NPY_FLOAT, cnp.NPY_FLOAT, cnp.NPY_FLOAT, cnp.NPY_CFLOAT, cnp.NPY_CFLOAT,
     cnp.NPY_CFLOAT, cnp.NPY_CFLOAT, cnp.NPY_CFLOAT, cnp.NPY_DOUBLE, cnp.NPY_DOUBLE, cnp.NPY_DOUBLE,
@@ -519,9 +603,14 @@ cdef void fill_tables():
         permute_loops[i] = <cnp.PyUFuncGenericFunction>permute_loop
         relaxed_loops[i] = <cnp.PyUFuncGenericFunction>relaxed_loop
         relaxed_grad_loops[i] = <cnp.PyUFuncGenericFunction>relaxed_grad_loop
+        fwht_loops[i] = <cnp.PyUFuncGenericFunction>fwht_loop
         t = real_types[i]
         real_kinds[i] = Kind(BFLY_NO_TRANS, 0, 0, t)
         real_data[i] = &real_kinds[i]
+        fwht_types[2 * i] = fwht_types[2 * i + 1] = multiply_types[3 * t + 1]
+        for j in range(2 * ORDERINGS):
+            fwht_kinds[j][i] = Kind(BFLY_NATURAL + j % ORDERINGS, j // ORDERINGS, 0, t)
+            fwht_data[j][i] = &fwht_kinds[j][i]
         permute_types[3 * i] = cnp.NPY_INT64
         relaxed_types[3 * i] = multiply_types[3 * t]
         permute_types[3 * i + 1] = permute_types[3 * i + 2] = multiply_types[3 * t + 1]
@@ -531,10 +620,10 @@ cdef void fill_tables():
 
 
 def build():
-    """All ufuncs by name; and those of the multiply and its gradient by (op, increasing_stride, tied)."""
+    """All ufuncs by name; by (op, increasing_stride, tied) the multiply, its gradient, numbers for multiply_small."""
     cdef int v = 0, t
     cdef core_dims_check check
-    names, multiply, multiply_grad = {}, {}, {}
+    names, multiply, multiply_grad, variants = {}, {}, {}, {}
     fill_tables()
     for tied in (False, True):
         factors = "(m,u,v)" if tied else "(l,h,u,v)"
@@ -557,7 +646,13 @@ def build():
                     multiply_grad_loops, &kind_data[v][0], multiply_grad_types, TYPES, 3, 2, name.encode(),
                     f"twiddle, x, grad_output -> gradients of twiddle and x: butterfly_multiply_grad with {what}, the "
                     "batch summed.".encode(), f"{factors},(b,n),(b,n)->{factors},(b,n)".encode(), check)
+                variants[op, increasing, tied] = v
                 v += 1
+    for v, (ortho, ordering) in enumerate(product(("", "_ortho"), ("natural", "paley", "sequency"))):
+        name = f"fwht_{ordering}{ortho}"
+        names[name] = make(fwht_loops, &fwht_data[v][0], fwht_types, 4, 1, 1, name.encode(),
+                           f"x -> Walsh-Hadamard transform of x, {ordering} ordering.".encode(), b"(n)->(n)",
+                           check_fwht)
     names["permute"] = make(permute_loops, real_data, permute_types, 4, 2, 1, b"permute",
                             b"perm, x -> x[perm].", b"(n),(n)->(n)", &check_permute)
     names["relaxed_permute"] = make(relaxed_loops, real_data, relaxed_types, 4, 2, 1, b"relaxed_permute",
@@ -566,4 +661,4 @@ def build():
         relaxed_grad_loops, real_data, relaxed_grad_types, 4, 3, 2, b"relaxed_permute_grad",
         b"prob, x, grad_output -> gradients of prob and x, the batch summed.", b"(l,t),(b,n),(b,n)->(l,t),(b,n)",
         &check_relaxed)
-    return names, multiply, multiply_grad
+    return names, multiply, multiply_grad, variants

@@ -8,6 +8,7 @@ cdef extern from "butterfly.h" nogil:
     int BFLY_INCREASING, BFLY_DECREASING
     int BFLY_UNTIED, BFLY_TIED
     int BFLY_FORWARD, BFLY_INVERSE
+    int BFLY_NATURAL, BFLY_PALEY, BFLY_SEQUENCY
     int BFLY_ENOMEM, BFLY_EOVERFLOW, BFLY_EISA
 
     int bfly_smul(int op, int order, int form, bfly_int n, bfly_int count, float alpha, const float *w,
@@ -77,6 +78,15 @@ cdef extern from "butterfly.h" nogil:
     int bfly_zrelaxed_perm_grad(int op, int accumulate, bfly_int n, bfly_int count, const double *prob,
                                 const void *x, bfly_int incx, bfly_int distx, const void *gy, bfly_int incgy,
                                 bfly_int distgy, double *gprob, void *gx, bfly_int incgx, bfly_int distgx)
+
+    int bfly_sfwht(int ordering, bfly_int n, bfly_int count, float scale, const float *x, bfly_int incx, bfly_int distx,
+                   float *y, bfly_int incy, bfly_int disty)
+    int bfly_dfwht(int ordering, bfly_int n, bfly_int count, double scale, const double *x, bfly_int incx,
+                   bfly_int distx, double *y, bfly_int incy, bfly_int disty)
+    int bfly_cfwht(int ordering, bfly_int n, bfly_int count, float scale, const void *x, bfly_int incx, bfly_int distx,
+                   void *y, bfly_int incy, bfly_int disty)
+    int bfly_zfwht(int ordering, bfly_int n, bfly_int count, double scale, const void *x, bfly_int incx, bfly_int distx,
+                   void *y, bfly_int incy, bfly_int disty)
 
     int bfly_cfft_factors(int direction, int order, int form, bfly_int n, void *w)
     int bfly_zfft_factors(int direction, int order, int form, bfly_int n, void *w)

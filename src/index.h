@@ -36,6 +36,14 @@ static inline bfly_int bfly_block_of(bfly_int i, int ls, int logn, int tied, int
     return (increasing ? ls : logn - 1 - ls) * half + (i & (half - 1));
 }
 
+/* The lowest t bits of k in reverse. */
+static inline bfly_int bfly_reverse_bits(bfly_int k, int t)
+{
+    bfly_int r = 0;
+    for (int i = 0; i < t; i++) r = r << 1 | (k >> i & 1);
+    return r;
+}
+
 /* Number of 2x2 blocks in all. */
 static inline bfly_int bfly_blocks(int logn, int tied)
 {

@@ -23,6 +23,8 @@
 
 #define BFLY_MAX_LOGN 48
 #define BFLY_ALIGN 64
+#define BFLY_HADAMARD_RUN 12 /* log2 of the numbers of a Hadamard block that stays in the first-level cache */
+#define BFLY_HADAMARD_LINE 4 /* log2 of the numbers in a column of a large one */
 #define BFLY_TILE_VECTORS 8 /* vectors a group of the tile: 8 real rows or 4 complex ones */
 
 #if defined(__GNUC__) || defined(__clang__)
@@ -85,6 +87,11 @@ typedef struct bfly_kernels {
                     bfly_int count, void *work);
     void (*relaxed_grad)(int logn, int transpose, int complex_x, const void *prob, bfly_vectors x, bfly_vectors gy,
                          bfly_vectors gx, bfly_int count, double *gprob, void *work);
+    /* len adjacent numbers, a multiple of 2^hi: y := scale times the Hadamard stages of stride 2^lo .. 2^(hi - 1) */
+    void (*hadamard)(const void *x, void *y, bfly_int len, int lo, int hi, double scale);
+    /* the e largest strides alone, for columns c0 .. c1 - 1 of 2^BFLY_HADAMARD_LINE numbers; the others follow by
+     * hadamard on every block of 2^(hi - e) */
+    void (*hadamard_columns)(const void *x, void *y, int hi, int e, bfly_int c0, bfly_int c1);
 } bfly_kernels;
 
 typedef struct bfly_isa {
@@ -114,5 +121,9 @@ size_t bfly_tile_bytes(const bfly_program *P, size_t size, bfly_int count);
 /* mul.c: the multiply with checked arguments; x.p == NULL: x is the identity, y its place */
 int bfly_mul_run(int precision, int complex_w, int complex_x, int op, int order, int form, bfly_int n, bfly_int count,
                  const double *alpha, const void *w, bfly_vectors x, const double *beta, bfly_vectors y);
+
+/* fwht.c: the transform with checked arguments */
+int bfly_fwht_run(int precision, int complex_x, int ordering, bfly_int n, bfly_int count, double scale, bfly_vectors x,
+                  bfly_vectors y);
 
 #endif

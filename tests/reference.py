@@ -3,44 +3,44 @@
 import numpy as np
 
 
-def stage_matrix(blocks, stride, n):
-    """The dense stage: blocks (n/2, 2, 2), pair i at p = 2 (i - i % stride) + i % stride and p + stride."""
-    s = np.zeros((n, n), dtype=blocks.dtype)
-    for i in range(n // 2):
-        p = 2 * (i - i % stride) + i % stride
-        s[np.ix_([p, p + stride], [p, p + stride])] = blocks[i]
-    return s
-
-
-def stages(twiddle, n, increasing=True, tied=False):
-    """Dense stages in the order in which op N applies them."""
+def stages(twiddle, n, op="N", increasing=True, tied=False):
+    """(stride, blocks (n/2, 2, 2)) of op(B) in the order in which they act."""
     levels = n.bit_length() - 1
     out = []
     for k in range(levels):
-        log_stride = k if increasing else levels - 1 - k
-        stride = 2**log_stride
+        stride = 2 ** (k if increasing else levels - 1 - k)
         blocks = twiddle[stride - 1 + np.arange(n // 2) % stride] if tied else twiddle[k]
-        out.append(stage_matrix(blocks, stride, n))
+        out.append((stride, blocks.conj() if op in ("C", "conj") else blocks))
+    if op in ("T", "C"):
+        out = [(stride, blocks.swapaxes(-1, -2)) for stride, blocks in reversed(out)]
     return out
 
 
-def dense(twiddle, n, op="N", increasing=True, tied=False, dtype=None):
-    """op(B) as a dense matrix, in extended precision unless dtype is given."""
-    wide = dtype or (np.clongdouble if np.iscomplexobj(twiddle) else np.longdouble)
-    b = np.eye(n, dtype=wide)
-    for s in stages(np.asarray(twiddle).astype(wide), n, increasing, tied):
-        b = s @ b
-    return {"N": b, "T": b.T, "C": b.conj().T, "conj": b.conj()}[op]
+def apply_stages(steps, x):
+    """The stages on the last axis of x: pair i joins p = 2 (i - i % stride) + i % stride and p + stride."""
+    x = x.copy()
+    i = np.arange(x.shape[-1] // 2)
+    for stride, t in steps:
+        p = 2 * (i - i % stride) + i % stride
+        lo, hi = x[..., p], x[..., p + stride]
+        x[..., p], x[..., p + stride] = t[:, 0, 0] * lo + t[:, 0, 1] * hi, t[:, 1, 0] * lo + t[:, 1, 1] * hi
+    return x
 
 
-def bound(twiddle, x, n, op="N", increasing=True, tied=False):
-    """8 max(1, log2 n) eps |S_L| ... |S_1| |x| along the last axis of x."""
-    y = np.abs(np.asarray(x)).astype(np.float64)
-    all_stages = [np.abs(s).astype(np.float64) for s in stages(np.asarray(twiddle), n, increasing, tied)]
-    for s in all_stages if op in ("N", "conj") else [s.T for s in reversed(all_stages)]:
-        y = y @ s.T
-    eps = max(np.finfo(np.asarray(twiddle).dtype).eps, np.finfo(np.asarray(x).dtype).eps)
-    return 8 * max(1, n.bit_length() - 1) * eps * y
+def multiply(twiddle, x, op="N", increasing=True, tied=False):
+    """op(B) x in extended precision, and the bound 8 max(1, log2 n) eps |S_L| ... |S_1| |x| on its error."""
+    n = x.shape[-1]
+    eps = max(np.finfo(twiddle.dtype).eps, np.finfo(x.dtype).eps)
+    wide = np.clongdouble if "c" in twiddle.dtype.kind + x.dtype.kind else np.longdouble
+    steps = stages(twiddle.astype(wide), n, op, increasing, tied)
+    sizes = [(stride, np.abs(blocks).astype(float)) for stride, blocks in steps]
+    bound = 8 * max(1, n.bit_length() - 1) * eps * apply_stages(sizes, np.abs(x).astype(float))
+    return apply_stages(steps, x.astype(wide)), bound
+
+
+def dense(twiddle, n, op="N", increasing=True, tied=False):
+    """op(B) as a dense matrix in the factors' type."""
+    return apply_stages(stages(twiddle, n, op, increasing, tied), np.eye(n, dtype=twiddle.dtype)).T
 
 
 def level(prob, x):

@@ -1,8 +1,10 @@
-# Installs the built library in a fresh folder, then builds and runs the downstream project against it: with
-# find_package, and where there is pkg-config also with its flags.
+# Builds and runs the downstream project: FROM=package against a fresh install of the built library, with its CMake
+# package and with pkg-config's flags (shared, and static where there is an archive); FROM=fetch or subdirectory with
+# the sources in ROOT as a part of the project.
 #
-#     cmake -DBUILD=... -DSOURCE=libbutterfly/downstream -DWORK=... -DCC=... -DFLAGS=... -DSHARED=ON -P downstream.cmake
+#     cmake -DFROM=... -DBUILD=... -DROOT=... -DWORK=... -DCC=... -DFLAGS=... -P downstream.cmake
 cmake_minimum_required(VERSION 3.18)
+set(source "${ROOT}/libbutterfly/downstream")
 
 function(run)
   execute_process(COMMAND ${ARGN} RESULT_VARIABLE failed OUTPUT_VARIABLE out ERROR_VARIABLE out)
@@ -10,25 +12,41 @@ function(run)
     string(REPLACE ";" " " command "${ARGN}")
     message(FATAL_ERROR "${command}\nfailed (${failed}):\n${out}")
   endif()
+  string(STRIP "${out}" out)
   set(out "${out}" PARENT_SCOPE)
 endfunction()
 
 file(REMOVE_RECURSE "${WORK}")
-run("${CMAKE_COMMAND}" --install "${BUILD}" --prefix "${WORK}/first")
-# The installed tree does not know where it lies.
-file(RENAME "${WORK}/first" "${WORK}/prefix")
-run("${CMAKE_COMMAND}" -S "${SOURCE}" -B "${WORK}/build" "-DCMAKE_PREFIX_PATH=${WORK}/prefix"
-  "-DCMAKE_C_COMPILER=${CC}" "-DCMAKE_C_FLAGS=${FLAGS}" "-DCMAKE_BUILD_TYPE=Release")
-run("${CMAKE_COMMAND}" --build "${WORK}/build" --config Release)
+set(options "-DBUTTERFLY_FROM=${FROM}" "-DBUTTERFLY_SOURCE=${ROOT}" "-DCMAKE_C_COMPILER=${CC}" "-DCMAKE_C_FLAGS=${FLAGS}")
+if(FROM STREQUAL "package")
+  run("${CMAKE_COMMAND}" --install "${BUILD}" --prefix "${WORK}/first")
+  # The installed tree does not know where it lies.
+  file(RENAME "${WORK}/first" "${WORK}/prefix")
+  list(APPEND options "-DCMAKE_PREFIX_PATH=${WORK}/prefix" -DCMAKE_BUILD_TYPE=Release)
+endif()
+if(FLAGS MATCHES "-fsanitize")
+  list(APPEND options -DCMAKE_Fortran_COMPILER=NOTFOUND -DCMAKE_CXX_COMPILER=NOTFOUND)
+endif()
+run("${CMAKE_COMMAND}" -S "${source}" -B "${WORK}/build" ${options})
+run("${CMAKE_COMMAND}" --build "${WORK}/build" --parallel 2)
 file(GLOB programs "${WORK}/build/with_*")
 list(LENGTH programs count)
 if(count EQUAL 0)
   message(FATAL_ERROR "the downstream project built no program")
 endif()
 foreach(program IN LISTS programs)
+  get_filename_component(name "${program}" NAME)
   run("${program}")
-  message(STATUS "${program}: ${out}")
+  message(STATUS "${name}: ${out}")
 endforeach()
+# The part of a larger project must not install, test or build more than the library.
+if(NOT FROM STREQUAL "package")
+  file(GLOB_RECURSE extra "${WORK}/build/*test_mul*" "${WORK}/build/*example_*")
+  if(extra)
+    message(FATAL_ERROR "as a part of a project the library also builds ${extra}")
+  endif()
+  return()
+endif()
 
 find_program(PKG_CONFIG NAMES pkg-config pkgconf)
 if(NOT PKG_CONFIG)
@@ -41,6 +59,14 @@ get_filename_component(lib_dir "${pc_dir}" DIRECTORY)
 set(ENV{PKG_CONFIG_PATH} "${pc_dir}")
 run("${PKG_CONFIG}" --cflags --libs butterfly)
 separate_arguments(flags UNIX_COMMAND "${out} ${FLAGS}")
-run("${CC}" "${SOURCE}/main.c" -o "${WORK}/with_pkg_config" ${flags} "-Wl,-rpath,${lib_dir}")
+run("${CC}" "${source}/main.c" -o "${WORK}/with_pkg_config" ${flags} "-Wl,-rpath,${lib_dir}")
 run("${WORK}/with_pkg_config")
 message(STATUS "pkg-config: ${out}")
+if(EXISTS "${lib_dir}/libbutterfly.a")
+  run("${PKG_CONFIG}" --static --cflags --libs butterfly)
+  string(REPLACE "-lbutterfly" "${lib_dir}/libbutterfly.a" out "${out}")
+  separate_arguments(flags UNIX_COMMAND "${out} ${FLAGS}")
+  run("${CC}" "${source}/main.c" -o "${WORK}/with_pkg_config_static" ${flags})
+  run("${WORK}/with_pkg_config_static")
+  message(STATUS "pkg-config, static: ${out}")
+endif()

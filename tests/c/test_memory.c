@@ -39,7 +39,7 @@ void free(void *p)
     __libc_free(p);
 }
 
-enum { MUL, GRAD, PERM, PERM_IN_PLACE, RELAXED, RELAXED_GRAD, DENSE, WHATS };
+enum { MUL, GRAD, PERM, PERM_IN_PLACE, RELAXED, RELAXED_GRAD, FWHT, DENSE, WHATS };
 
 typedef struct memory {
     void *w, *x, *y, *gw, *gx, *prob;
@@ -60,6 +60,7 @@ static int act(int what, int t, int form, bfly_int n, bfly_int count, const memo
     case RELAXED: return call_relaxed(t, BFLY_NO_TRANS, n, count, m->prob, m->x, 1, n, m->y, 1, n);
     case RELAXED_GRAD:
         return call_relaxed_grad(t, BFLY_NO_TRANS, 0, n, count, m->prob, m->x, 1, n, m->x, 1, n, m->gw, m->gx, 1, n);
+    case FWHT: return call_fwht(t, BFLY_SEQUENCY, n, count, 1, m->x, 1, n, m->y, 1, n);
     default: return call_dense(t, BFLY_NO_TRANS, BFLY_INCREASING, form, count, m->w, m->y, n);
     }
 }
@@ -67,7 +68,7 @@ static int act(int what, int t, int form, bfly_int n, bfly_int count, const memo
 static void test(int what, int t, int form, int logn, bfly_int count)
 {
     static const char *const names[WHATS] = {"mul",     "grad",         "perm", "perm in place",
-                                             "relaxed", "relaxed_grad", "dense"};
+                                             "relaxed", "relaxed_grad", "fwht", "dense"};
     bfly_int n = (bfly_int)1 << logn, numbers = numbers_in(n, BFLY_UNTIED);
     size_t bytes = (size_t)(n * count) * size_x(t), w_bytes = (size_t)numbers * size_w(t);
     memory m = {must_alloc(w_bytes),

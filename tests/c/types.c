@@ -194,6 +194,17 @@ int call_relaxed_grad(int t, int op, int accumulate, bfly_int n, bfly_int count,
     }
 }
 
+int call_fwht(int t, int ordering, bfly_int n, bfly_int count, double scale, const void *x, bfly_int incx,
+              bfly_int distx, void *y, bfly_int incy, bfly_int disty)
+{
+    switch (t) {
+    case TYPE_S: return bfly_sfwht(ordering, n, count, (float)scale, x, incx, distx, y, incy, disty);
+    case TYPE_D: return bfly_dfwht(ordering, n, count, scale, x, incx, distx, y, incy, disty);
+    case TYPE_C: return bfly_cfwht(ordering, n, count, (float)scale, x, incx, distx, y, incy, disty);
+    default: return bfly_zfwht(ordering, n, count, scale, x, incx, distx, y, incy, disty);
+    }
+}
+
 int call_dense(int t, int op, int order, int form, bfly_int n, const void *w, void *a, bfly_int lda)
 {
     switch (t) {

@@ -64,6 +64,8 @@ int call_relaxed(int t, int op, bfly_int n, bfly_int count, const void *prob, co
 int call_relaxed_grad(int t, int op, int accumulate, bfly_int n, bfly_int count, const void *prob, const void *x,
                       bfly_int incx, bfly_int distx, const void *gy, bfly_int incgy, bfly_int distgy, void *gprob,
                       void *gx, bfly_int incgx, bfly_int distgx);
+int call_fwht(int t, int ordering, bfly_int n, bfly_int count, double scale, const void *x, bfly_int incx,
+              bfly_int distx, void *y, bfly_int incy, bfly_int disty);
 int call_dense(int t, int op, int order, int form, bfly_int n, const void *w, void *a, bfly_int lda);
 int call_hadamard(int t, int order, int form, bfly_int n, void *w);
 

@@ -1,0 +1,149 @@
+"""The library by addresses: for tensors, where a NumPy array around each would cost more than a product of one vector.
+
+The caller answers for addresses, types and sizes. `type` numbers the pairs of factors and vectors f-f, f-F, F-F, d-d,
+d-D, D-D (NumPy's letters) 0 to 5; `op` numbers N, T, C, conj 0 to 3; factors are contiguous; inc and dist are strides
+in items. One of the two gradients may be at address 0, which leaves it out. The GIL is released.
+"""
+
+from libc.stdint cimport int64_t
+
+from pyfly.libbutterfly cimport *
+
+cdef enum:
+    FF, FC, CC, DD, DZ, ZZ
+
+cdef int[4] OPS = [BFLY_NO_TRANS, BFLY_TRANS, BFLY_CONJ_TRANS, BFLY_CONJ]
+cdef float[2] one_s = [1, 0]
+cdef float[2] zero_s = [0, 0]
+cdef double[2] one_d = [1, 0]
+cdef double[2] zero_d = [0, 0]
+
+
+cdef int done(str function, int result) except -1:
+    if result == 0:
+        return 0
+    text = f"{function}: {bfly_strerror(result).decode()}"
+    if result == BFLY_ENOMEM:
+        raise MemoryError(text)
+    if result == BFLY_EOVERFLOW:
+        raise OverflowError(text)
+    raise ValueError(f"{function}: the library refused argument {-result}" if result < 0 else text)
+
+
+def multiply(int type, int op, bint increasing_stride, bint tied, bfly_int n, bfly_int count, size_t twiddle, size_t x,
+             bfly_int incx, bfly_int distx, size_t y, bfly_int incy, bfly_int disty):
+    """y := op(B) x."""
+    cdef int o = OPS[op], order = BFLY_INCREASING if increasing_stride else BFLY_DECREASING
+    cdef int form = BFLY_TIED if tied else BFLY_UNTIED, result
+    cdef void *w = <void *>twiddle
+    cdef void *p = <void *>x
+    cdef void *q = <void *>y
+    with nogil:
+        if type == FF:
+            result = bfly_smul(o, order, form, n, count, 1, <float *>w, <float *>p, incx, distx, 0, <float *>q, incy,
+                               disty)
+        elif type == FC:
+            result = bfly_csmul(o, order, form, n, count, one_s, <float *>w, p, incx, distx, zero_s, q, incy, disty)
+        elif type == CC:
+            result = bfly_cmul(o, order, form, n, count, one_s, w, p, incx, distx, zero_s, q, incy, disty)
+        elif type == DD:
+            result = bfly_dmul(o, order, form, n, count, 1, <double *>w, <double *>p, incx, distx, 0, <double *>q, incy,
+                               disty)
+        elif type == DZ:
+            result = bfly_zdmul(o, order, form, n, count, one_d, <double *>w, p, incx, distx, zero_d, q, incy, disty)
+        else:
+            result = bfly_zmul(o, order, form, n, count, one_d, w, p, incx, distx, zero_d, q, incy, disty)
+    done("butterfly_multiply", result)
+
+
+def multiply_grad(int type, int op, bint increasing_stride, bint tied, bfly_int n, bfly_int count, size_t twiddle,
+                  size_t x, bfly_int incx, bfly_int distx, size_t g, bfly_int incg, bfly_int distg, size_t g_twiddle,
+                  size_t gx, bfly_int incgx, bfly_int distgx):
+    """Gradients of y = op(B) x."""
+    cdef int o = OPS[op], order = BFLY_INCREASING if increasing_stride else BFLY_DECREASING
+    cdef int form = BFLY_TIED if tied else BFLY_UNTIED, result
+    cdef void *w = <void *>twiddle
+    cdef void *p = <void *>x
+    cdef void *q = <void *>g
+    cdef void *gw = <void *>g_twiddle
+    cdef void *r = <void *>gx
+    with nogil:
+        if type == FF:
+            result = bfly_sgrad(o, order, form, 0, n, count, <float *>w, <float *>p, incx, distx, <float *>q, incg,
+                                distg, <float *>gw, <float *>r, incgx, distgx)
+        elif type == FC:
+            result = bfly_csgrad(o, order, form, 0, n, count, <float *>w, p, incx, distx, q, incg, distg, <float *>gw,
+                                 r, incgx, distgx)
+        elif type == CC:
+            result = bfly_cgrad(o, order, form, 0, n, count, w, p, incx, distx, q, incg, distg, gw, r, incgx, distgx)
+        elif type == DD:
+            result = bfly_dgrad(o, order, form, 0, n, count, <double *>w, <double *>p, incx, distx, <double *>q, incg,
+                                distg, <double *>gw, <double *>r, incgx, distgx)
+        elif type == DZ:
+            result = bfly_zdgrad(o, order, form, 0, n, count, <double *>w, p, incx, distx, q, incg, distg, <double *>gw,
+                                 r, incgx, distgx)
+        else:
+            result = bfly_zgrad(o, order, form, 0, n, count, w, p, incx, distx, q, incg, distg, gw, r, incgx, distgx)
+    done("butterfly_multiply_grad", result)
+
+
+def relaxed(int type, bint transposed, bfly_int n, bfly_int count, size_t prob, size_t x, bfly_int incx, bfly_int distx,
+            size_t y, bfly_int incy, bfly_int disty):
+    """y := P x or P^T x; prob is real."""
+    cdef int o = BFLY_TRANS if transposed else BFLY_NO_TRANS, result
+    cdef void *p = <void *>x
+    cdef void *q = <void *>y
+    with nogil:
+        if type == FF:
+            result = bfly_srelaxed_perm(o, n, count, <float *>prob, <float *>p, incx, distx, <float *>q, incy, disty)
+        elif type == FC:
+            result = bfly_crelaxed_perm(o, n, count, <float *>prob, p, incx, distx, q, incy, disty)
+        elif type == DD:
+            result = bfly_drelaxed_perm(o, n, count, <double *>prob, <double *>p, incx, distx, <double *>q, incy, disty)
+        else:
+            result = bfly_zrelaxed_perm(o, n, count, <double *>prob, p, incx, distx, q, incy, disty)
+    done("relaxed_permute", result)
+
+
+def relaxed_grad(int type, bfly_int n, bfly_int count, size_t prob, size_t x, bfly_int incx, bfly_int distx, size_t g,
+                 bfly_int incg, bfly_int distg, size_t g_prob, size_t gx, bfly_int incgx, bfly_int distgx):
+    """Gradients of y = P x."""
+    cdef int result
+    cdef void *p = <void *>x
+    cdef void *q = <void *>g
+    cdef void *r = <void *>gx
+    with nogil:
+        if type == FF:
+            result = bfly_srelaxed_perm_grad(BFLY_NO_TRANS, 0, n, count, <float *>prob, <float *>p, incx, distx,
+                                             <float *>q, incg, distg, <float *>g_prob, <float *>r, incgx, distgx)
+        elif type == FC:
+            result = bfly_crelaxed_perm_grad(BFLY_NO_TRANS, 0, n, count, <float *>prob, p, incx, distx, q, incg, distg,
+                                             <float *>g_prob, r, incgx, distgx)
+        elif type == DD:
+            result = bfly_drelaxed_perm_grad(BFLY_NO_TRANS, 0, n, count, <double *>prob, <double *>p, incx, distx,
+                                             <double *>q, incg, distg, <double *>g_prob, <double *>r, incgx, distgx)
+        else:
+            result = bfly_zrelaxed_perm_grad(BFLY_NO_TRANS, 0, n, count, <double *>prob, p, incx, distx, q, incg, distg,
+                                             <double *>g_prob, r, incgx, distgx)
+    done("relaxed_permute_grad", result)
+
+
+def permute(int type, bint inverse, bfly_int n, bfly_int count, size_t perm, size_t x, bfly_int incx, bfly_int distx,
+            size_t y, bfly_int incy, bfly_int disty):
+    """y[i] := x[perm[i]], or y[perm[i]] := x[i]; perm is int64."""
+    cdef int o = BFLY_TRANS if inverse else BFLY_NO_TRANS, result
+    cdef int64_t *indices = <int64_t *>perm
+    cdef void *p = <void *>x
+    cdef void *q = <void *>y
+    with nogil:
+        if type == FF:
+            result = bfly_sperm(o, n, count, indices, <float *>p, incx, distx, <float *>q, incy, disty)
+        elif type == CC:
+            result = bfly_cperm(o, n, count, indices, p, incx, distx, q, incy, disty)
+        elif type == DD:
+            result = bfly_dperm(o, n, count, indices, <double *>p, incx, distx, <double *>q, incy, disty)
+        else:
+            result = bfly_zperm(o, n, count, indices, p, incx, distx, q, incy, disty)
+    if result == -4:
+        raise ValueError("perm must hold every index of 0 .. n - 1 exactly once")
+    done("permute", result)
