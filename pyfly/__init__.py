@@ -28,6 +28,23 @@ _HOMES = {
         "fwht",
     ),
     "_operators": ("Operator", "Butterfly", "Permutation", "Diagonal", "Product", "RealPart", "Scaled"),
+    "_shapes": ("Pad", "Trim", "VStack", "HStack", "BlockDiagonal", "Sum"),
+    "_kronecker": ("Kronecker", "kron"),
+    "_algebra": (
+        "simplify",
+        "to_tied",
+        "to_untied",
+        "flip_stride",
+        "permutation_to_butterflies",
+        "as_permutation",
+    ),
+    "_layouts": (
+        "from_torch_butterfly",
+        "to_torch_butterfly",
+        "from_abcd",
+        "to_abcd",
+        "sparse_factors",
+    ),
     "_plan": ("Plan",),
     "_learn": ("learn", "load", "Factorization"),
     "_config": (

@@ -349,6 +349,13 @@ class Operator(LinearOperator):
     def __neg__(self):
         return self._scaled(-1.0)
 
+    def __add__(self, other):
+        if not isinstance(other, Operator):
+            return super().__add__(other)
+        from pyfly._shapes import Sum
+
+        return Sum(self, other)
+
     def __pow__(self, p):
         try:
             p = operator.index(p)

@@ -227,14 +227,16 @@ def _decode(tree, read, classes, depth=0):
 
 def _classes():
     """Operators that files may hold, by name."""
-    import pyfly._operators as operators
+    import pyfly._kronecker
+    import pyfly._operators
+    import pyfly._shapes  # noqa: F401
 
     found = {}
-    todo = [operators.Operator]
+    todo = [Operator]
     while todo:
         cls = todo.pop()
         todo += cls.__subclasses__()
-        if cls._fields and cls.__module__.startswith("pyfly."):
+        if cls._fields and cls.__module__.startswith("pyfly.") and not cls.__name__.startswith("_"):
             found[cls.__name__] = cls
     return found
 
