@@ -229,7 +229,8 @@ def _classes():
     """Operators that files may hold, by name."""
     import pyfly._kronecker
     import pyfly._operators
-    import pyfly._shapes  # noqa: F401
+    import pyfly._shapes
+    import pyfly.special  # noqa: F401
 
     found = {}
     todo = [Operator]

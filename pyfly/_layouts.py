@@ -186,7 +186,7 @@ def sparse_factors(op):
 
     Parameters
     ----------
-    op : Butterfly, Permutation, Diagonal, or Product of these
+    op : Butterfly, Permutation, Diagonal, WalshHadamard, or Product of these
 
     Returns
     -------
@@ -217,6 +217,8 @@ def sparse_factors(op):
     check_operator(op)
     if isinstance(op, Product):
         return [stage for factor in op.factors for stage in sparse_factors(factor)]
+    if hasattr(op, "as_product"):
+        return sparse_factors(op.as_product())
     n = op.shape[0]
     if isinstance(op, Permutation):
         return [scipy.sparse.csr_array((np.ones(n), op.perm, np.arange(n + 1)), shape=(n, n))]

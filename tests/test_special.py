@@ -149,6 +149,10 @@ def test_hadamard(n, order):
     op = special.hadamard(n, order)
     if n <= 64:
         np.testing.assert_array_equal(op.todense(), matrix)
+        for norm in NORMS:
+            scaled = special.hadamard(n, order, norm=norm)
+            np.testing.assert_allclose(scaled.as_product().todense(), scaled.todense(), rtol=1e-15)
+            np.testing.assert_allclose((scaled.inverse() @ scaled).todense(), np.eye(n), atol=1e-14)
 
     def transform(x):
         h, rows = 1, matrix_rows

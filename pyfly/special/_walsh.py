@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from pyfly._arrays import as_numbers, as_permutation_indices, owned
+from pyfly._base import Operator
+from pyfly._functions import fwht
 from pyfly._operators import Butterfly, Diagonal, Permutation, Product
 from pyfly._routing import bit_reversal
 from pyfly.special._fourier import as_norm, as_size, root
@@ -29,7 +31,7 @@ def hadamard(n, order="natural", *, norm=None):
 
     Returns
     -------
-    Butterfly, or Product of Permutation and Butterfly, float64, n x n
+    WalshHadamard, float64, n x n
 
     Raises
     ------
@@ -40,8 +42,8 @@ def hadamard(n, order="natural", *, norm=None):
 
     Notes
     -----
-    Class B (natural) or PB. n log2 n additions. `pyfly.fwht` is the same as a function. Natural order is
-    ``scipy.linalg.hadamard(n)``.
+    Class B (natural) or PB, no parameters. n log2 n additions: `pyfly.fwht` is the same as a function. Natural order is
+    ``scipy.linalg.hadamard(n)``. Fino and Algazi, IEEE Trans. Comput. C-25 (1976).
 
     Examples
     --------
@@ -57,20 +59,84 @@ def hadamard(n, order="natural", *, norm=None):
            [ 1., -1., -1.,  1.],
            [ 1., -1.,  1., -1.]])
     """
-    n, norm = as_size(n), as_norm(norm)
-    twiddle = np.broadcast_to(_BLOCK, (n - 1, 2, 2)).astype(np.longdouble)
-    twiddle[n // 2 - 1 if n > 1 else 0 :] *= {"backward": 1, "ortho": 1 / root(n), "forward": 1 / np.longdouble(n)}[
-        norm
-    ]
-    butterfly = Butterfly(owned(twiddle.astype(np.float64)), tied=True)
-    if order == "natural":
-        return butterfly
-    k = np.arange(n)
-    if order == "sequency":
-        k ^= k >> 1
-    elif order != "paley":
-        raise ValueError(f'order = {order!r}: it must be "natural", "paley" or "sequency"')
-    return Product(Permutation(owned(bit_reversal(n)[k])), butterfly)
+    return WalshHadamard(n, order, norm)
+
+
+class WalshHadamard(Operator):
+    """Walsh-Hadamard matrix by additions alone; made by `hadamard`, which has the formulas.
+
+    Parameters
+    ----------
+    n : int
+        Size, a power of two.
+    order : {"natural", "paley", "sequency"}
+    norm : {None, "backward", "ortho", "forward"}
+
+    Raises
+    ------
+    TypeError
+        n is no integer.
+    ValueError
+        n is no power of two, or order or norm is unknown.
+
+    Notes
+    -----
+    Symmetric, without parameters; `as_product` writes it with a butterfly, of which it is a special case.
+
+    Examples
+    --------
+    >>> from pyfly import special
+    >>> h = special.hadamard(8, "paley", norm="ortho")
+    >>> h
+    <8x8 WalshHadamard: float64, paley order, norm ortho>
+    >>> h.as_product()
+    <8x8 Product: float64, Permutation Butterfly, 28 parameters>
+    """
+
+    _neutral = True
+    _fields = ("n", "order", "norm")
+    n_parameters = 0
+
+    def __init__(self, n, order="natural", norm=None):
+        self.n, self.order, self.norm = as_size(n), order, as_norm(norm)
+        if order not in ("natural", "paley", "sequency"):
+            raise ValueError(f'order = {order!r}: it must be "natural", "paley" or "sequency"')
+        super().__init__(np.float64, (self.n, self.n))
+
+    def as_product(self):
+        """Return the same matrix as a tied Butterfly, after which a Permutation brings the rows in order."""
+        n, k = self.n, np.arange(self.n)
+        twiddle = np.broadcast_to(_BLOCK, (n - 1, 2, 2)).astype(np.longdouble)
+        if n == 1:
+            return Butterfly(owned(twiddle.astype(np.float64)), tied=True)
+        twiddle[n // 2 - 1 :] *= {"backward": 1, "ortho": 1 / root(n), "forward": 1 / np.longdouble(n)}[self.norm]
+        butterfly = Butterfly(owned(twiddle.astype(np.float64)), tied=True)
+        if self.order == "natural":
+            return butterfly
+        rows = k ^ (k >> 1) if self.order == "sequency" else k
+        return Product(Permutation(owned(bit_reversal(n)[rows])), butterfly)
+
+    def _act(self, x, op, axis, out=None):
+        y = fwht(x, order=self.order, norm="ortho" if self.norm == "ortho" else None, axis=axis, out=out)
+        if self.norm == "forward":  # a power of two: exact
+            y *= y.real.dtype.type(1 / self.n)
+        return y
+
+    def _cast(self, convert):
+        return self
+
+    def _transpose(self):
+        return self
+
+    def _inverse(self):
+        norm = {"backward": "forward", "forward": "backward", "ortho": "ortho"}[self.norm]
+        return WalshHadamard(self.n, self.order, norm)
+
+    def _items(self):
+        return self.as_product()._items()
+
+    def _details(self):
+        return [f"{self.order} order", f"norm {self.norm}"]
 
 
 def haar(n, *, norm=None):
