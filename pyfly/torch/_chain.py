@@ -1,0 +1,339 @@
+"""The paper's modules as layers: BP = B P and BPBP = B2 P2 B1 P1, with fixed or learnt permutations.
+
+A learnt permutation is relaxed, P = product of (p P_s + (1 - p) I) with p = sigmoid(logit), until ``round_`` makes it
+hard; the state dict has the same keys before and after.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+
+from pyfly.torch import _init
+from pyfly.torch._functional import butterfly_multiply, permute, relaxed_permute
+from pyfly.torch._layers import StructuredLinear, as_size, next_power_of_two, structured
+
+
+def bit_reversal(n):
+    """Indices of the bit reversal of n = 2^L entries."""
+    perm = torch.zeros(1, dtype=torch.int64)
+    while perm.numel() < n:
+        perm = torch.cat((2 * perm, 2 * perm + 1))
+    return perm
+
+
+class LearnablePermutation(nn.Module):
+    """Permutation of n entries given by three choices a level, relaxed while it is learnt.
+
+    Parameters
+    ----------
+    n : int
+        Power of two.
+    shared : bool
+        One triple of logits for all levels.
+    device, dtype : optional
+
+    Attributes
+    ----------
+    logits : Parameter, shape (log2 n - 1, 3), or (1, 3) when shared
+        Columns a (even entries, then odd), b and c (reversal of either half); started N(0, 1). A logit >= 0 rounds
+        to 1.
+    rounded : buffer, bool
+        Whether the permutation is hard.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from pyfly.torch import LearnablePermutation
+    >>> p = LearnablePermutation(8)
+    >>> with torch.no_grad():
+    ...     _ = p.logits.copy_(torch.tensor([[1.0, -1.0, -1.0], [1.0, -1.0, -1.0]]))
+    >>> p.round_()(torch.arange(8.0))
+    tensor([0., 4., 2., 6., 1., 5., 3., 7.])
+    """
+
+    def __init__(self, n, shared=False, device=None, dtype=None):
+        super().__init__()
+        as_size("n", n)
+        if n & (n - 1):
+            raise ValueError(f"n = {n} must be a power of two")
+        self.n, self.shared = n, bool(shared)
+        self._levels = max(n.bit_length() - 2, 0)
+        rows = min(1, self._levels) if shared else self._levels
+        self.logits = structured(torch.randn(rows, 3, dtype=dtype, device=device))
+        self.register_buffer("rounded", torch.zeros((), dtype=torch.bool, device=device))
+        self.register_buffer("_perm", torch.arange(n, device=device), persistent=False)
+        # the same as the buffer, for control flow that does not read a tensor
+        self._hard = False
+
+    def permutation(self):
+        """The hard permutation nearest to the logits, as indices: ``out[i] = x[permutation[i]]``."""
+        from pyfly import permutation_from_choices
+
+        choices = (self.logits.detach() >= 0).expand(self._levels, 3).to(torch.int64).cpu().numpy()
+        perm = permutation_from_choices(choices) if self._levels else np.arange(self.n)
+        return torch.as_tensor(np.ascontiguousarray(perm), device=self.logits.device)
+
+    def round_(self):
+        """Make the permutation hard; its logits get no gradient from now on. Returns self."""
+        self._perm = self.permutation()
+        self.rounded.fill_(True)
+        self._hard = True
+        return self
+
+    def relax_(self):
+        """Undo ``round_``. Returns self."""
+        self.rounded.fill_(False)
+        self._hard = False
+        return self
+
+    def forward(self, input):
+        """Permute the last axis."""
+        if self._hard:
+            return permute(self._perm, input)
+        return relaxed_permute(self.logits.sigmoid().expand(self._levels, 3), input)
+
+    def _load_from_state_dict(self, *args, **kwargs):
+        super()._load_from_state_dict(*args, **kwargs)
+        if self.rounded.item():
+            self.round_()
+        else:
+            self.relax_()
+
+    def extra_repr(self):
+        return f"n={self.n}, shared={self.shared}, rounded={self._hard}"
+
+
+class FixedPermutation(nn.Module):
+    """Permutation of the last axis by indices that are part of the state dict."""
+
+    def __init__(self, perm):
+        super().__init__()
+        self.register_buffer("perm", perm)
+
+    def permutation(self):
+        """The indices: ``out[i] = x[permutation[i]]``."""
+        return self.perm
+
+    def forward(self, input):
+        """Permute the last axis."""
+        return permute(self.perm, input)
+
+    def extra_repr(self):
+        return f"n={self.perm.numel()}"
+
+
+def _permutation_module(permutation, n, device, dtype):
+    if isinstance(permutation, str):
+        if permutation == "bit_reversal":
+            return FixedPermutation(bit_reversal(n).to(device))
+        if permutation in ("learn", "learn_shared"):
+            return LearnablePermutation(n, permutation == "learn_shared", device, dtype)
+    elif permutation is None:
+        return None
+    else:
+        perm = torch.as_tensor(permutation, device=device)
+        if (
+            perm.dtype == torch.int64
+            and perm.shape == (n,)
+            and torch.equal(perm.sort().values, torch.arange(n).to(perm))
+        ):
+            return FixedPermutation(perm.clone())
+        raise ValueError(f"permutation must hold every index of 0 .. {n - 1} once, as int64 of shape ({n},)")
+    raise ValueError(
+        f"permutation = {permutation!r} must be 'bit_reversal', 'learn', 'learn_shared', None or a tensor of indices"
+    )
+
+
+class BPChain(StructuredLinear):
+    """Product of butterfly matrices and permutations, ``B_depth P_depth ... B_1 P_1``, as a layer; see `BP`, `BPBP`."""
+
+    inits = ("random", "orthogonal", "identity", "fft", "ifft", "hadamard", "dct")
+
+    def __init__(
+        self,
+        depth,
+        in_features,
+        out_features,
+        bias=True,
+        complex=False,
+        tied=True,
+        permutation="bit_reversal",
+        init="random",
+        real_output=True,
+        device=None,
+        dtype=None,
+    ):
+        super().__init__(in_features, out_features)
+        self.depth = as_size("depth", depth)
+        self.complex, self.tied = bool(complex), bool(tied)
+        self.real_output = bool(real_output) or not self.complex
+        self.n = next_power_of_two(max(in_features, out_features))
+        self.init = _init.name_of(init, self.inits)
+        dtype = torch.get_default_dtype() if dtype is None else dtype
+        if self.init == "dct":
+            twiddle, permutation = _dct_start(self, permutation, dtype, device)
+        else:
+            twiddle = self._start(dtype, device)
+        if not isinstance(permutation, (list, tuple)):
+            permutation = [permutation] * self.depth
+        if len(permutation) != self.depth:
+            raise ValueError(f"permutation has {len(permutation)} entries, but there are {self.depth} factors B P")
+        self.twiddle = structured(torch.view_as_real(twiddle) if self.complex else twiddle)
+        self.permutations = nn.ModuleList(
+            _permutation_module(p, self.n, device, dtype) or nn.Identity() for p in permutation
+        )
+        self._make_bias(bias, not self.real_output, dtype, device)
+
+    def _start(self, dtype, device, depth=None):
+        options = dict(complex=self.complex, tied=self.tied, increasing_stride=True, dtype=dtype, device=device)
+        if self.init in ("fft", "ifft", "hadamard"):
+            first = _init.factors(self.init, self.n, lead=(1,), **options)
+            rest = _init.factors("identity", self.n, lead=(self.depth - 1,), **options)
+            return torch.cat((first, rest))
+        twiddle = _init.factors(self.init, self.n, lead=(self.depth,), **options)
+        if self.init == "random" and twiddle.numel():
+            # Zeros of the padding carry no variance, nor does the imaginary part that is left out.
+            lost = self.n / self.in_features * (2 if self.complex and self.real_output else 1)
+            twiddle *= lost ** (0.5 / (self.depth * (self.n.bit_length() - 1)))
+        return twiddle
+
+    def factors(self):
+        """The factors as tensors, one butterfly matrix each, first applied first."""
+        twiddle = torch.view_as_complex(self.twiddle) if self.complex else self.twiddle
+        return (twiddle.squeeze(0),) if self.depth == 1 else twiddle.unbind(0)
+
+    def _linear(self, input):
+        y = self._padded(input, self.n)
+        for permutation, twiddle in zip(self.permutations, self.factors(), strict=True):
+            y = butterfly_multiply(twiddle, permutation(y), tied=self.tied)
+        if y.shape[-1] != self.out_features:
+            y = y[..., : self.out_features]
+        return y.real if self.complex and self.real_output else y
+
+    def round_permutations(self):
+        """Make every learnt permutation hard. Returns self."""
+        for module in self.permutations:
+            if isinstance(module, LearnablePermutation):
+                module.round_()
+        return self
+
+    def to_operator(self):
+        """The matrix as a `pyfly.Operator` for NumPy, SciPy and C; learnt permutations rounded.
+
+        Raises
+        ------
+        ValueError
+            If in_features and out_features are not one power of two: an operator is square.
+        """
+        from pyfly import Butterfly, Permutation, Product, RealPart
+
+        if not self.in_features == self.out_features == self.n:
+            raise ValueError(
+                f"in_features = {self.in_features} and out_features = {self.out_features} must be one power of two "
+                f"for an operator; use to_linear"
+            )
+        operators = []
+        for permutation, twiddle in zip(self.permutations, self.factors(), strict=True):
+            if not isinstance(permutation, nn.Identity):
+                operators.append(Permutation(permutation.permutation().cpu().numpy()))
+            operators.append(Butterfly(twiddle.detach().cpu().numpy(), tied=self.tied))
+        product = operators[0] if len(operators) == 1 else Product(*operators[::-1])
+        return RealPart(product) if self.complex and self.real_output else product
+
+    @classmethod
+    def from_linear(cls, linear, **options):
+        """A layer that approximates a trained torch.nn.Linear; see `pyfly.torch.from_linear`."""
+        from pyfly.torch._convert import from_linear
+
+        return from_linear(linear, cls, **options)
+
+    def extra_repr(self):
+        return (
+            f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}, "
+            f"complex={self.complex}, tied={self.tied}, init={self.init!r}, real_output={self.real_output}"
+        )
+
+
+def _dct_start(layer, permutation, dtype, device):
+    """Factors and permutations of the orthonormal DCT-II, Re(D F P') with P' = evens, then odds reversed."""
+    if not (layer.complex and layer.real_output):
+        raise ValueError("init = 'dct' is the real part of a complex product: pass complex=True, real_output=True")
+    if permutation != "bit_reversal":
+        raise ValueError("init = 'dct' brings its own permutation: leave permutation at its default")
+    n = layer.n
+    layer.init = "fft"
+    twiddle = layer._start(torch.float64, device)
+    layer.init = "dct"
+    angle = -torch.pi * torch.arange(n, dtype=torch.float64, device=device) / (2 * n)
+    scale = torch.polar(torch.full_like(angle, 2**0.5), angle)
+    scale[0] = 1
+    if n > 1:
+        # row p and row p + n/2 of the last stage belong to one pair
+        last = twiddle[0, n // 2 - 1 :] if layer.tied else twiddle[0, -1]
+        last *= scale.view(2, -1).T[..., None]
+    order = torch.cat((torch.arange(0, n, 2), torch.arange(1, n, 2).flip(0)))
+    perms = [order[bit_reversal(n)].to(device)] + [None] * (layer.depth - 1)
+    return twiddle.to(dtype.to_complex()), perms
+
+
+class BP(BPChain):
+    """``y = B P x + bias``: one butterfly matrix after a permutation, the paper's basic module, as a layer.
+
+    Parameters
+    ----------
+    in_features, out_features : int
+        Any sizes; the matrix is the corner of one of size n, the next power of two of the larger.
+    bias : bool
+        Whether to add a bias.
+    complex : bool
+        Complex factors.
+    tied : bool
+        4 (n - 1) numbers a factor as in the paper, or 2 n log2 n.
+    permutation : str, None, Tensor or a list of them
+        ``"bit_reversal"``; ``"learn"`` for three logits a level, ``"learn_shared"`` for three in all, see
+        `LearnablePermutation`; indices; None for none. A list gives one for each factor, first applied first.
+    init : str
+        As in `Butterfly`; ``"dct"`` for the orthonormal DCT-II (complex). With bit reversal ``"fft"`` is the unitary
+        DFT.
+    real_output : bool
+        Whether complex factors give the real part of the product.
+    device, dtype : optional
+        As in torch.nn.Linear; `dtype` is real.
+
+    Attributes
+    ----------
+    twiddle : Parameter, shape (depth, n - 1, 2, 2), or (depth, log2 n, n/2, 2, 2); one more axis of 2 when complex
+    permutations : ModuleList
+
+    Notes
+    -----
+    arXiv:1903.05895, section 3.3.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from pyfly.torch import BP
+    >>> x = torch.randn(3, 8, dtype=torch.float64)
+    >>> dft = BP(8, 8, bias=False, complex=True, init="fft", real_output=False, dtype=torch.float64)
+    >>> torch.allclose(dft(x), torch.fft.fft(x, norm="ortho"))
+    True
+    """
+
+    def __init__(self, in_features, out_features, *args, **options):
+        super().__init__(1, in_features, out_features, *args, **options)
+
+
+class BPBP(BPChain):
+    """``y = B2 P2 B1 P1 x + bias``: the layer of the paper's compression experiment; parameters as in `BP`.
+
+    Examples
+    --------
+    >>> from pyfly.torch import BPBP
+    >>> BPBP(1024, 1024, bias=False).twiddle.numel()
+    8184
+    """
+
+    def __init__(self, in_features, out_features, *args, **options):
+        super().__init__(2, in_features, out_features, *args, **options)

@@ -1,0 +1,375 @@
+"""Between dense layers and butterfly layers: projection, replacement, checkpoints, groups for the optimizer."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+
+from pyfly.torch import _init
+from pyfly.torch._chain import BPChain, LearnablePermutation
+from pyfly.torch._layers import Butterfly, ButterflyUnitary, StructuredLinear
+
+
+def _peel(matrix, tied):
+    """Factors of increasing stride that approximate a square matrix, one stage after the other from the largest.
+
+    Each stage takes the best rank-one approximation of every pair of rows on each half of the columns: exact where the
+    matrix is a butterfly matrix.
+    """
+    from pyfly._learn._levels import Tied, Untied
+
+    n = len(matrix)
+    if n == 1:
+        return np.empty(_init.core_shape(1, tied), matrix.dtype)
+    levels = Tied() if tied else Untied()
+    nodes, weights, stages = matrix[None], np.ones((1, n)), []
+    while nodes.shape[-1] > 2:
+        step = _straight(levels, nodes, weights)
+        stages.append(step.blocks)
+        nodes, weights = step.children, step.weights
+    stages = [nodes, *stages[::-1]]
+    if tied:
+        return np.concatenate([stage.reshape(-1, 2, 2) for stage in stages])
+    return np.stack([stage.reshape(n // 2, 2, 2) for stage in stages])
+
+
+def _straight(levels, nodes, weights):
+    """A level with columns in their order; a tied one could reverse the second half, which a fixed layer cannot."""
+    from pyfly._learn import _levels
+
+    if isinstance(levels, _levels.Tied):
+        return _levels._merge(_levels.split(nodes, weights, 0), 0)
+    return levels.step(nodes, weights, 0)
+
+
+def _project_butterfly(layer, weight):
+    padded = np.zeros((layer.nstacks * layer.n, layer.n), weight.dtype)
+    padded[: layer.out_features, : layer.in_features] = weight
+    twiddle = np.zeros((layer.nstacks, layer.nblocks, *_init.core_shape(layer.n, layer.tied)), padded.dtype)
+    # The last block takes the matrix, the others pass it on.
+    twiddle[:, :-1] = np.eye(2)
+    for stack, part in enumerate(padded.reshape(layer.nstacks, layer.n, layer.n)):
+        if layer._order(layer.nblocks - 1):
+            twiddle[stack, -1] = _peel(part, layer.tied)
+        else:
+            # decreasing strides are the transpose of increasing ones
+            core = _peel(np.ascontiguousarray(part.T), layer.tied).swapaxes(-1, -2)
+            twiddle[stack, -1] = core if layer.tied else core[::-1]
+    return twiddle
+
+
+def _project_chain(layer, weight):
+    n = layer.n
+    matrix = np.zeros((n, n), weight.dtype)
+    matrix[: layer.out_features, : layer.in_features] = weight
+    # y = B_k P_k ... P_1 x with all but the last B the identity: take the permutations off the columns
+    for permutation in layer.permutations:
+        if isinstance(permutation, LearnablePermutation):
+            _choose_permutation(permutation, matrix)
+        if not isinstance(permutation, nn.Identity):
+            matrix = matrix[:, permutation.permutation().cpu().numpy()]
+    twiddle = np.zeros((layer.depth, *_init.core_shape(n, layer.tied)), matrix.dtype)
+    twiddle[:-1] = np.eye(2)
+    twiddle[-1] = _peel(np.ascontiguousarray(matrix), layer.tied)
+    return twiddle
+
+
+def _choose_permutation(module, matrix):
+    """Set the logits to the choices under which the matrix is closest to a butterfly, and round."""
+    from pyfly._learn._levels import Untied
+
+    levels, nodes, weights = Untied(), matrix[None], np.ones((1, len(matrix)))
+    logits = torch.full((module.n.bit_length() - 2 if module.n > 2 else 0, 3), -1.0)
+    for level in reversed(range(len(logits))):
+        steps = [levels.step(nodes, weights, bit) for bit in (0, 1)]
+        bit = int(steps[1].residual < steps[0].residual)
+        logits[level, 0] = 1.0 if bit else -1.0
+        nodes, weights = steps[bit].children, steps[bit].weights
+    with torch.no_grad():
+        module.logits.copy_(logits if not module.shared else logits.mean(0, keepdim=True))
+    module.round_()
+
+
+def _refine(layer, weight, steps):
+    """Least squares from the projection: L-BFGS on the squared distance of the matrices."""
+    parameters = [layer.twiddle]
+    optimizer = torch.optim.LBFGS(
+        parameters, max_iter=steps, history_size=20, line_search_fn="strong_wolfe", tolerance_change=1e-14
+    )
+    start, norm = layer.twiddle.detach().clone(), weight.abs().square().sum()
+
+    def loss():
+        return (layer.matrix() - weight).abs().square().sum() / norm
+
+    def closure():
+        optimizer.zero_grad()
+        value = loss()
+        value.backward()
+        return value
+
+    before = loss().item()
+    optimizer.step(closure)
+    with torch.no_grad():
+        if not loss().item() <= before:
+            layer.twiddle.copy_(start)
+    layer.twiddle.grad = None
+
+
+def from_linear(linear, layer=Butterfly, *, refine=0, **options):
+    """A butterfly layer that approximates a trained torch.nn.Linear.
+
+    The weight is projected by taking off one stage after the other (exact for a weight that is such a product, greedy
+    otherwise), in double precision; L-BFGS then reduces the distance on demand.
+
+    Parameters
+    ----------
+    linear : torch.nn.Linear
+        The trained layer; it is not changed.
+    layer : type
+        `Butterfly`, `Kaleidoscope`, `BP` or `BPBP`. With ``permutation="learn"`` the choices are made by the
+        projection and rounded.
+    refine : int
+        Iterations of L-BFGS on the distance of the matrices, at the cost of a few passes over in_features vectors each.
+    **options
+        Arguments of the layer; ``bias`` follows `linear`. Complex weights need ``complex=True``.
+
+    Returns
+    -------
+    layer
+        In the dtype and on the device of `linear`.
+
+    Raises
+    ------
+    TypeError
+        If `linear` is no torch.nn.Linear, its weight is complex and the layer real, or the layer's factors are angles.
+
+    Notes
+    -----
+    O(n^2) operations without `refine`. Weights of trained networks are usually not close to a butterfly: look at the
+    error, and train on. Zheng, Riccietti and Gribonval, arXiv:2110.01230.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from pyfly.torch import Butterfly, from_linear
+    >>> linear = Butterfly(16, 16).to_linear()
+    >>> error = (from_linear(linear).to_linear().weight - linear.weight).norm() / linear.weight.norm()
+    >>> bool(error < 1e-6)
+    True
+    """
+    if not isinstance(linear, nn.Linear):
+        raise TypeError(f"linear is a {type(linear).__name__}, but must be a torch.nn.Linear")
+    if not (isinstance(layer, type) and issubclass(layer, (Butterfly, BPChain))) or issubclass(layer, ButterflyUnitary):
+        raise TypeError(f"layer = {layer!r} must be Butterfly, Kaleidoscope, BP or BPBP, with free factors")
+    weight = linear.weight.detach()
+    real = weight.dtype.to_real()
+    if real in (torch.float16, torch.bfloat16):
+        real = torch.float32
+    made = layer(linear.in_features, linear.out_features, linear.bias is not None, dtype=torch.float64, **options)
+    if weight.is_complex() and (not made.complex or getattr(made, "real_output", False)):
+        raise TypeError("linear has a complex weight: pass complex=True, and real_output=False where there is one")
+    exact = weight.to("cpu", torch.complex128 if made.complex else torch.float64)
+    project = _project_chain if isinstance(made, BPChain) else _project_butterfly
+    twiddle = torch.from_numpy(project(made, exact.numpy()))
+    with torch.no_grad():
+        made.twiddle.copy_(torch.view_as_real(twiddle) if made.complex else twiddle)
+        if linear.bias is not None:
+            bias = linear.bias.detach().to("cpu")
+            made.bias.copy_(torch.view_as_real(bias.to(torch.complex128)) if made.bias.dim() == 2 else bias)
+    if refine:
+        _refine(made, exact if not getattr(made, "real_output", True) or not made.complex else exact.real, refine)
+    return made.to(device=weight.device, dtype=real)
+
+
+def to_linear(layer):
+    """The dense torch.nn.Linear with the matrix and bias of a butterfly layer.
+
+    Parameters
+    ----------
+    layer : Butterfly, ButterflyUnitary, Kaleidoscope, BP or BPBP
+
+    Returns
+    -------
+    torch.nn.Linear
+    """
+    if not isinstance(layer, StructuredLinear):
+        raise TypeError(f"layer is a {type(layer).__name__}, but must be a layer of pyfly.torch")
+    return layer.to_linear()
+
+
+def replace_linear(model, filter=None, layer=Butterfly, *, project=True, **options):
+    """Replace torch.nn.Linear layers inside a model, in place.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        The model; its own class is not changed, so it must not be a torch.nn.Linear itself.
+    filter : callable, optional
+        ``filter(name, linear)`` tells whether to replace; by default every one with at least 512 inputs and outputs,
+        below which little is gained.
+    layer : type
+        As in `from_linear`.
+    project : bool
+        Whether to project the trained weights; otherwise the new layers start from their ``init``.
+    **options
+        Arguments of `from_linear`, or of the layer.
+
+    Returns
+    -------
+    list of str
+        Names of the replaced modules.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from pyfly.torch import replace_linear
+    >>> model = nn.Sequential(nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 10))
+    >>> replace_linear(model)
+    ['0']
+    """
+    if isinstance(model, nn.Linear):
+        raise TypeError("model is a torch.nn.Linear itself: use from_linear")
+    if filter is None:
+
+        def filter(name, linear):
+            return min(linear.in_features, linear.out_features) >= 512
+
+    # one layer used in several places stays one layer
+    made, names = {}, []
+    for name, module in list(model.named_modules(remove_duplicate=False)):
+        if not (type(module) is nn.Linear and filter(name, module)):
+            continue
+        if id(module) not in made:
+            made[id(module)] = _replacement(module, layer, project, options)
+        parent, _, child = name.rpartition(".")
+        setattr(model.get_submodule(parent), child, made[id(module)])
+        names.append(name)
+    return names
+
+
+def _replacement(linear, layer, project, options):
+    if project:
+        new = from_linear(linear, layer, **options)
+    else:
+        weight = linear.weight
+        options = {"dtype": weight.dtype, "device": weight.device, **options}
+        new = layer(linear.in_features, linear.out_features, linear.bias is not None, **options)
+    return new.train(linear.training).requires_grad_(linear.weight.requires_grad)
+
+
+def from_checkpoint(state, prefix="", *, in_features=None, increasing_stride=True):
+    """A layer from a checkpoint of the authors' library (torch_butterfly), or of this one, by the shapes in it.
+
+    Parameters
+    ----------
+    state : dict
+        A state dict, as torch.load(path, weights_only=True) gives it.
+    prefix : str
+        Name of the layer in it with its dot, e.g. ``"encoder.fc1."``.
+    in_features : int, optional
+        Size of the input where it is no power of two: checkpoints do not hold it.
+    increasing_stride : bool
+        As the layer was made: checkpoints do not hold it.
+
+    Returns
+    -------
+    Butterfly or ButterflyUnitary
+        The latter when the factors are angles.
+
+    Raises
+    ------
+    ValueError
+        If there are no factors under `prefix` or their shape is unknown.
+    """
+    twiddle, bias = state.get(prefix + "twiddle"), state.get(prefix + "bias")
+    if twiddle is None:
+        raise ValueError(f"the checkpoint has no entry {prefix + 'twiddle'!r}; it has {sorted(state)[:8]}")
+    shape = tuple(twiddle.shape)
+    stages = shape[2] if len(shape) in (5, 6, 7) else -1
+    n = 1 << max(stages, 0)
+    core = (stages, n // 2)
+    if stages >= 0 and len(shape) == 5 and shape[2:] == (*core, 4):
+        kind, options = ButterflyUnitary, {}
+    elif stages >= 0 and shape[2:] in ((*core, 2, 2), (*core, 2, 2, 2)):
+        kind, options = Butterfly, {"complex": len(shape) == 7}
+    else:
+        raise ValueError(
+            f"{prefix}twiddle has shape {shape}; known are (stacks, blocks, log2 n, n/2, 2, 2), with another 2 at the "
+            f"end for complex factors, and (stacks, blocks, log2 n, n/2, 4) for angles"
+        )
+    out_features = shape[0] * n if bias is None else bias.shape[0]
+    layer = kind(
+        n if in_features is None else in_features,
+        out_features,
+        bias is not None,
+        increasing_stride=increasing_stride,
+        nblocks=shape[1],
+        dtype=twiddle.dtype,
+        **options,
+    )
+    if tuple(layer.twiddle.shape) != shape:
+        raise ValueError(
+            f"in_features = {in_features} does not fit factors of shape {shape}: at most {n}, over {n // 2}"
+        )
+    own = {"twiddle": twiddle} if bias is None else {"twiddle": twiddle, "bias": bias}
+    layer.load_state_dict(own)
+    return layer
+
+
+def parameter_groups(model, lr, *, weight_decay=0.0, base_width=None):
+    """Parameter groups for an optimizer: no weight decay on factors and biases, learning rates by width on demand.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Any model; its butterfly layers are recognised.
+    lr : float
+        Learning rate; with `base_width`, that of a dense layer of so many inputs.
+    weight_decay : float
+        For all but factors, logits, biases and other vectors.
+    base_width : int, optional
+        Width at which `lr` was tuned for Adam. A dense layer then gets ``lr * base_width / in_features``, and a
+        butterfly ``lr * base_width / (2 stages)``: blocks are two wide whatever the layer's width, and the changes that
+        one step makes in the stages add up in the product.
+
+    Returns
+    -------
+    list of dict
+
+    Notes
+    -----
+    The rule "learning rate as one over the width of the dense blocks, standard deviation as one over its root" is
+    that of Qiu et al., arXiv:2406.06248, for structured layers; division by the number of stages follows from asking
+    for the same first-order change of the output.
+
+    Examples
+    --------
+    >>> from torch import nn, optim
+    >>> from pyfly.torch import Butterfly, parameter_groups
+    >>> model = nn.Sequential(Butterfly(256, 256), nn.ReLU(), nn.Linear(256, 10))
+    >>> groups = parameter_groups(model, 1e-3, weight_decay=0.1, base_width=256)
+    >>> [(group["lr"], group["weight_decay"], len(group["params"])) for group in groups]
+    [(0.016, 0.0, 1), (0.001, 0.0, 2), (0.001, 0.1, 1)]
+    """
+    groups = {}
+    seen = set()
+    for module in model.modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            if id(parameter) in seen or not parameter.requires_grad:
+                continue
+            seen.add(id(parameter))
+            factor = isinstance(module, (StructuredLinear, LearnablePermutation)) and name != "bias"
+            rate = lr
+            if base_width is not None:
+                if factor and isinstance(module, StructuredLinear):
+                    rate = lr * base_width / (2 * max(module.n.bit_length() - 1, 1) * _blocks(module))
+                elif not factor and parameter.dim() > 1:
+                    rate = lr * base_width / (parameter.numel() // parameter.shape[0])
+            decay = 0.0 if factor or parameter.dim() < 2 or name == "bias" else weight_decay
+            groups.setdefault((rate, decay), []).append(parameter)
+    return [{"params": params, "lr": rate, "weight_decay": decay} for (rate, decay), params in groups.items()]
+
+
+def _blocks(module):
+    return module.depth if isinstance(module, BPChain) else module.nblocks
