@@ -57,6 +57,16 @@ def test_fourier(n, norm, dtype):
     both(special.ifft(n, norm=norm), dtype, lambda x: ifft(x, norm=norm), lambda y: fft(y, norm=mirrored))
 
 
+@pytest.mark.parametrize("norm", [None, "ortho", "forward"])
+@pytest.mark.parametrize("n", [1, 2, 3, 12, 64, 100, 509])
+def test_fourier_of_any_size(n, norm):
+    mirrored = {None: "forward", "forward": "backward", "ortho": "ortho"}[norm]
+    op = special.bluestein(n, norm=norm)
+    assert op.shape == (n, n) and op.dtype == np.complex128
+    for dtype in TYPES:
+        both(op, dtype, lambda x: scipy.fft.fft(x, norm=norm), lambda y: scipy.fft.ifft(y, norm=mirrored))
+
+
 def transposed(name, type, norm):
     """Transpose of a cosine or sine transform of SciPy: types II and III exchange, up to the row that has a factor."""
     transform = getattr(scipy.fft, name)

@@ -1,6 +1,6 @@
 """Fast transforms by name: each an operator whose product with the identity is the textbook matrix.
 
-Fourier       fft, ifft, fft2, ifft2, hartley                     BP, Re(BP)
+Fourier       fft, ifft, fft2, ifft2, hartley; bluestein         BP, Re(BP); any size: (BP)^2_r
 Cosine, sine  dct, idct, dst, idst                                Re(BP), Re(PB)
 Walsh         hadamard, haar, hadamard_diagonal, fastfood         B, PB, (BD)^k
 Convolution   circulant, skew_circulant, toeplitz, conv1d, conv2d BB, (BP)^2_2
@@ -11,7 +11,7 @@ B is a butterfly matrix, P a permutation, D a diagonal, Re the real part, in the
 as in `scipy.fft`. Factors are rounded once from long double; single precision data are transformed in single precision.
 """
 
-from pyfly.special._convolution import circulant, conv1d, conv2d, skew_circulant, toeplitz
+from pyfly.special._convolution import bluestein, circulant, conv1d, conv2d, skew_circulant, toeplitz
 from pyfly.special._cosine import acdc, dct, dst, idct, idst
 from pyfly.special._fourier import fft, fft2, hartley, ifft, ifft2
 from pyfly.special._random import random_orthogonal, random_unitary
@@ -19,6 +19,7 @@ from pyfly.special._walsh import fastfood, haar, hadamard, hadamard_diagonal
 
 __all__ = [
     "acdc",
+    "bluestein",
     "circulant",
     "conv1d",
     "conv2d",

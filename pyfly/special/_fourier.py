@@ -45,7 +45,8 @@ def fft(n, *, norm=None):
     Notes
     -----
     Class BP: a tied butterfly after bit reversal, 4 (n - 1) complex parameters. 2 n log2 n complex multiplications and
-    additions a vector, as written; half of them in a plan. Cooley and Tukey, Math. Comp. 19 (1965).
+    additions a vector, as written; half of them in a plan. Cooley and Tukey, Math. Comp. 19 (1965). For sizes that are
+    no power of two: `bluestein`.
 
     Examples
     --------
@@ -294,9 +295,8 @@ def as_size(n, name="n"):
     except TypeError:
         raise TypeError(f"{name} = {n!r}: the size must be an integer") from None
     if value < 1 or value & (value - 1):
-        raise ValueError(
-            f"{name} = {value}: a butterfly needs a power of two; put one between pyfly.Trim and pyfly.Pad"
-        )
+        below = 1 << max(0, value.bit_length() - 1)
+        raise ValueError(f"{name} = {value}: the size must be a power of two; the nearest are {below} and {2 * below}")
     return value
 
 
