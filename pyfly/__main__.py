@@ -1,0 +1,5 @@
+import sys
+
+from pyfly.cli import main
+
+sys.exit(main())
