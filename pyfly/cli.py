@@ -197,24 +197,18 @@ def _speed(operator, target):
     """Time of a vector through the operator and through the dense product, measured now."""
     import numpy as np
 
-    from pyfly._bench.timer import compare
+    from pyfly._bench.timer import measure
 
     dtype = np.result_type(operator.dtype, target.dtype)
-    rng = np.random.default_rng(0)
-    columns = rng.standard_normal((256, target.shape[1])).astype(dtype)
+    rows = np.random.default_rng(0).standard_normal((256, target.shape[1])).astype(dtype)
     dense = np.ascontiguousarray(target.T, dtype=dtype)
-    count = len(columns)
     lines = []
-    for title, x in (("one vector", columns[:1]), (f"{count} vectors", columns)):
-        seconds = compare(
-            {
-                "fast": lambda x=x: operator.apply(x),
-                "dense": lambda x=x: x @ dense,
-            }
-        )
-        fast, slow = (1e6 * seconds[name] / len(x) for name in ("fast", "dense"))
+    for title, x in (("one vector", rows[:1]), (f"{len(rows)} vectors", rows)):
+        timing = measure({"fast": lambda x=x: operator.apply(x), "dense": lambda x=x: x @ dense}, budget=0.2)
+        fast, slow = (1e6 * timing[name] / len(x) for name in ("fast", "dense"))
         lines.append(
-            f"  {title:16} {fast:.3g} us a vector, dense product {slow:.3g} us: {slow / fast:.2g} times as fast"
+            f"  {title:16} {fast:.3g} us a vector, {timing.ratio('dense', over='fast'):.2g} times as fast as the dense "
+            f"product ({slow:.3g} us)"
         )
     return lines
 
