@@ -70,6 +70,7 @@ def test_apply_multiplies_the_last_axis(here, capsys):
     assert main(["apply", "f.npz", "x.npy", "-o", "y.npy"]) == 0
     y = np.load("y.npy")
     assert y.dtype == np.float32 and np.allclose(y, x @ pyfly.targets.dct(16).T, atol=1e-5)
+    capsys.readouterr()
     np.save("x.npy", x[..., :8])
     refused(capsys, "apply", "f.npz", "x.npy", "-o", "z.npy", match="length 16")
     refused(capsys, "apply", "f.npz", "missing.npy", "-o", "z.npy", match="no such file")
