@@ -11,6 +11,7 @@ import numpy as np
 
 TYPES = tuple(np.dtype(t) for t in "fdFD")
 SINGLE = frozenset(np.dtype(t) for t in "fF")
+COMPLEX = {np.dtype(t): np.dtype(t.upper()) for t in "fdFD"}
 
 
 def as_numbers(name, values, ndim=None):

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
-from pyfly._arrays import SINGLE, TYPES, as_axis, as_data, as_scalar, check_out, to_double, to_single
+from pyfly._arrays import COMPLEX, SINGLE, TYPES, as_axis, as_data, as_scalar, check_out, to_double, to_single
 
 
 class Item(NamedTuple):
@@ -297,8 +297,8 @@ class Operator(LinearOperator):
         return twin
 
     def _result_type(self, data):
-        """Type of the product with data of a type, for an operator of the same precision."""
-        return data if self._neutral else np.result_type(data, self.dtype)
+        """Type of the product with data of a type, for an operator of the same or lower precision."""
+        return COMPLEX[data] if self.dtype.kind == "c" else data
 
     def __getstate__(self):
         return {name: value for name, value in self.__dict__.items() if name not in ("_twin", "_backward")}

@@ -73,9 +73,6 @@ class Kronecker(Operator):
             y = self.b._act(self.a._act(y, op, axis), op, axis + 1)
         return y.reshape(*lead, ma * mb, *trail)
 
-    def _result_type(self, data):
-        return self.a._result_type(self.b._result_type(data))
-
     def _has_complex(self):
         return self.a._has_complex() or self.b._has_complex()
 

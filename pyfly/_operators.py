@@ -19,6 +19,10 @@ from pyfly._functions import butterfly_multiply, permute
 __all__ = ["Butterfly", "Diagonal", "Item", "Operator", "Permutation", "Product", "RealPart", "Scaled"]
 
 
+# Bytes from which on a product reuses the memory of its intermediate results; below, new memory is quicker to get.
+_LARGE = 1 << 16
+
+
 class Butterfly(Operator):
     """Butterfly matrix: a product of log2 n sparse stages of 2x2 blocks.
 
@@ -96,6 +100,7 @@ class Butterfly(Operator):
         return Butterfly(owned(twiddle), increasing_stride=self.increasing_stride, tied=self.tied)
 
     def _act(self, x, op, axis, out=None):
+        axis = -1 if axis == x.ndim - 1 else axis  # the quick way through the ufunc
         return butterfly_multiply(
             self.twiddle, x, op=op, increasing_stride=self.increasing_stride, tied=self.tied, axis=axis, out=out
         )
@@ -203,6 +208,7 @@ class Permutation(Operator):
         return 0
 
     def _act(self, x, op, axis, out=None):
+        axis = -1 if axis == x.ndim - 1 else axis
         return permute(self.perm if op in ("N", "conj") else self._backwards(), x, axis=axis, out=out)
 
     def _backwards(self):
@@ -385,17 +391,13 @@ class Product(Operator):
         for k, factor in enumerate(factors):
             dtype = factor._result_type(x.dtype)
             target = None
-            if k == len(factors) - 1 and out is not None and out.dtype == dtype:
-                target = out
-            elif factor.shape[0] == factor.shape[1] and dtype == x.dtype and not factor._neutral:
-                target = None if np.may_share_memory(x, given) else x
+            if out is not None and k == len(factors) - 1:
+                target = out if out.dtype == dtype else None
+            elif k and x.nbytes > _LARGE and dtype == x.dtype and not factor._neutral and x is not given:
+                square = factor.shape[0] == factor.shape[1]
+                target = x if square and not np.may_share_memory(x, given) else None
             x = factor._act(x, op, axis, target)
         return x
-
-    def _result_type(self, data):
-        for factor in self.factors[::-1]:
-            data = factor._result_type(data)
-        return data
 
     def _has_complex(self):
         return any(f._has_complex() for f in self.factors)
@@ -568,9 +570,6 @@ class Scaled(Operator):
         if out is None and np.result_type(y.dtype, alpha) == y.dtype and not np.may_share_memory(x, y):
             out = y
         return np.multiply(y, alpha, out=out)
-
-    def _result_type(self, data):
-        return scaled_type(self.op._result_type(data), self.alpha)
 
     def _has_complex(self):
         return isinstance(self.alpha, complex) or self.op._has_complex()

@@ -144,9 +144,6 @@ class _Several(Operator):
     def n_parameters(self):
         return sum(op.n_parameters for op in self.ops)
 
-    def _result_type(self, data):
-        return np.result_type(*[op._result_type(data) for op in self.ops])
-
     def _has_complex(self):
         return any(op._has_complex() for op in self.ops)
 

@@ -335,3 +335,19 @@ def test_bad_data():
 
 def test_public_names():
     assert issubclass(pyfly.Butterfly, Operator) and issubclass(Operator, sla.LinearOperator)
+
+
+def test_long_products_reuse_memory_but_never_the_data():
+    rng = np.random.default_rng(14)
+    n = 64
+    a, d, p = butterfly(rng, n), Diagonal(numbers(rng, n, np.complex128)), Permutation(rng.permutation(n))
+    for op in (a @ d @ a @ p, d @ a @ d, p @ d @ p, RealPart(a) @ RealPart(a), a @ d @ RealPart(a) @ d):
+        for dtype in TYPES:
+            x = numbers(rng, (500, n), dtype)
+            before = x.copy()
+            y = op.apply(x)
+            np.testing.assert_array_equal(x, before)
+            eps = np.finfo(dtype).eps
+            scale = np.linalg.norm(op.todense(), 2) * n
+            np.testing.assert_allclose(y, x @ op.todense().T, rtol=0, atol=100 * eps * scale)
+            np.testing.assert_array_equal(op.apply(x, out=np.empty_like(y)), y)

@@ -117,6 +117,7 @@ class WalshHadamard(Operator):
         return Product(Permutation(owned(bit_reversal(n)[rows])), butterfly)
 
     def _act(self, x, op, axis, out=None):
+        axis = -1 if axis == x.ndim - 1 else axis
         y = fwht(x, order=self.order, norm="ortho" if self.norm == "ortho" else None, axis=axis, out=out)
         if self.norm == "forward":  # a power of two: exact
             y *= y.real.dtype.type(1 / self.n)
