@@ -81,6 +81,8 @@ def simplify(op):
     done = []
     while todo:
         factor = todo.pop(0)
+        if isinstance(factor, Butterfly) and factor.shape[0] == 1:  # no stages, nothing to absorb a diagonal
+            factor = Diagonal(np.ones(1, factor.dtype))
         if _is_identity(factor) and (done or todo):
             continue
         merged = _merge(done, factor)
@@ -145,21 +147,22 @@ def _is_identity(op):
 
 
 def to_untied(op):
-    """Return a butterfly with blocks of its own for every pair.
+    """Return an operator whose butterflies have blocks of their own for every pair.
 
     Parameters
     ----------
-    op : Butterfly
+    op : Operator
+        A Butterfly, or made of butterflies by products, real parts, multiples and Kronecker products.
 
     Returns
     -------
-    Butterfly
-        Equal, with 2 n log2 n parameters.
+    Operator
+        Equal, with 2 n log2 n parameters for each butterfly.
 
     Raises
     ------
     TypeError
-        op is no Butterfly.
+        op is no pyfly operator.
 
     Examples
     --------
@@ -168,30 +171,28 @@ def to_untied(op):
     >>> pyfly.to_untied(pyfly.Butterfly(np.ones((7, 2, 2)), tied=True))
     <8x8 Butterfly: float64, 48 parameters>
     """
-    check_operator(op, Butterfly)
-    if not op.tied:
-        return op
-    return Butterfly(owned(untie(op.twiddle, op.increasing_stride)), increasing_stride=op.increasing_stride)
+    return _rebuilt(op, _untied)
 
 
 def to_tied(op, *, tol=0.0):
-    """Return a butterfly that stores each stage's shared blocks once.
+    """Return an operator whose butterflies store each stage's shared blocks once.
 
     Parameters
     ----------
-    op : Butterfly
+    op : Operator
+        A Butterfly, or made of butterflies by products, real parts, multiples and Kronecker products.
     tol : float
         Largest difference of blocks that count as shared, relative to the stage's largest entry. The first one is kept.
 
     Returns
     -------
-    Butterfly
-        With 4 (n - 1) parameters.
+    Operator
+        With 4 (n - 1) parameters for each butterfly.
 
     Raises
     ------
     TypeError
-        op is no Butterfly.
+        op is no pyfly operator.
     ValueError
         Pairs that would share a block differ.
 
@@ -202,7 +203,32 @@ def to_tied(op, *, tol=0.0):
     >>> pyfly.to_tied(pyfly.Butterfly(np.ones((3, 4, 2, 2))))
     <8x8 Butterfly: float64, tied, 28 parameters>
     """
-    check_operator(op, Butterfly)
+    return _rebuilt(op, lambda b: _tied(b, tol))
+
+
+def _rebuilt(op, convert):
+    """Return the operator with every butterfly in it converted."""
+    check_operator(op)
+    if isinstance(op, Butterfly):
+        return convert(op)
+    if isinstance(op, Product):
+        return Product(*[_rebuilt(f, convert) for f in op.factors])
+    if isinstance(op, RealPart):
+        return RealPart(_rebuilt(op.op, convert))
+    if isinstance(op, Scaled):
+        return Scaled(_rebuilt(op.op, convert), op.alpha)
+    if isinstance(op, Kronecker):
+        return Kronecker(_rebuilt(op.a, convert), _rebuilt(op.b, convert))
+    return op
+
+
+def _untied(op):
+    if not op.tied:
+        return op
+    return Butterfly(owned(untie(op.twiddle, op.increasing_stride)), increasing_stride=op.increasing_stride)
+
+
+def _tied(op, tol):
     if op.tied:
         return op
     n = op.shape[0]

@@ -173,6 +173,7 @@ def to_abcd(op):
     >>> [f.shape for f in pyfly.to_abcd(pyfly.Butterfly(np.ones((3, 2, 2)), tied=True))]
     [(2, 2, 2), (2, 2, 1)]
     """
+    check_operator(op, Butterfly)
     op = to_tied(op)
     if not op.increasing_stride:
         raise ValueError(

@@ -249,8 +249,8 @@ def test_tied_and_untied(n, increasing):
         with pytest.raises(ValueError, match="stage of stride .* is not tied"):
             pyfly.to_tied(noisy)
         np.testing.assert_allclose(pyfly.to_tied(noisy, tol=1e-7).todense(), t.todense(), atol=1e-6)
-    with pytest.raises(TypeError, match="Butterfly"):
-        pyfly.to_tied(Permutation([0]))
+    with pytest.raises(TypeError, match="ndarray"):
+        pyfly.to_tied(np.eye(2))
 
 
 @pytest.mark.parametrize("n", [1, 2, 4, 32])
@@ -262,6 +262,47 @@ def test_strides_in_opposite_order(n):
         assert [type(f) for f in flipped.factors] == [Permutation, Butterfly, Permutation]
         assert flipped.factors[1].increasing_stride is not increasing
         np.testing.assert_allclose(flipped.todense(), b.todense(), atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    "op", [special.dct(8), special.fft(8), special.fft2((4, 2)), Scaled(special.haar(8), 2), special.fft(1)]
+)
+def test_butterflies_inside_other_operators_are_tied_and_untied(op):
+    untied = pyfly.to_untied(op)
+    assert type(untied) is type(op)
+    np.testing.assert_array_equal(untied.todense(), op.todense())
+    tied = pyfly.to_tied(untied)
+    assert repr(tied) == repr(op)
+    np.testing.assert_array_equal(tied.todense(), op.todense())
+    with pytest.raises(ValueError, match="not tied"):
+        pyfly.to_tied(special.circulant(np.arange(8.0)))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_random_chains_are_simplified_to_equal_ones(seed):
+    rng = np.random.default_rng(100 + seed)
+    n = int(rng.choice([1, 2, 8]))
+    for _ in range(25):
+        factors = []
+        for kind in rng.choice(list("BTDUPQSRIKH"), rng.integers(2, 8)):
+            b = butterfly(rng, n, rng.choice(["f", "c"]), increasing=bool(rng.integers(2)), tied=kind in "TU")
+            factors.append(
+                {
+                    "P": Permutation(rng.permutation(n)),
+                    "Q": Permutation(np.arange(n)),
+                    "S": Diagonal(numbers(rng, n, rng.choice(["f", "c"]))),
+                    "R": RealPart(b),
+                    "I": Diagonal(np.ones(n)),
+                    "K": Scaled(Permutation(rng.permutation(n)), complex(rng.standard_normal(), 1)),
+                    "H": special.hadamard(n),
+                }.get(kind, b)
+            )
+        op = Product(*factors)
+        simple = pyfly.simplify(op)
+        matrix = op.todense()
+        np.testing.assert_allclose(simple.todense(), matrix, atol=1e-13 * (1 + np.linalg.norm(matrix)) * n)
+        assert len(getattr(simple, "factors", (simple,))) <= len(op.factors)
+        assert repr(pyfly.simplify(simple)) == repr(simple)
 
 
 def check_routing(perm):

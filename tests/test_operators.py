@@ -351,3 +351,63 @@ def test_long_products_reuse_memory_but_never_the_data():
             scale = np.linalg.norm(op.todense(), 2) * n
             np.testing.assert_allclose(y, x @ op.todense().T, rtol=0, atol=100 * eps * scale)
             np.testing.assert_array_equal(op.apply(x, out=np.empty_like(y)), y)
+
+
+def layouts(x):
+    """The same array in other memory: Fortran order, reversed, with gaps, unaligned, read-only, of another subclass."""
+    yield np.asfortranarray(x)
+    yield x[:, ::-1].copy()[:, ::-1]
+    wide = np.zeros((2 * x.shape[0], 3 * x.shape[1]), x.dtype)
+    wide[::2, 1::3] = x
+    yield wide[::2, 1::3]
+    raw = np.zeros(x.nbytes + 1, np.uint8)[1:].view(x.dtype).reshape(x.shape)
+    raw[...] = x
+    yield raw
+    packed = np.zeros(x.shape, [("pad", "i4"), ("value", x.dtype)])
+    packed["value"] = x
+    yield packed["value"]
+    frozen = x.copy()
+    frozen.flags.writeable = False
+    yield frozen
+    yield np.broadcast_to(x[:1], x.shape)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.complex128])
+def test_any_layout_of_data_and_results(dtype):
+    rng = np.random.default_rng(15)
+    n = 16
+    cases = [*everything(rng, n)]
+    cases += [(op @ op, matrix @ matrix) for op, matrix in cases]
+    for op, matrix in cases:
+        for x in layouts(numbers(rng, (n, n), dtype)):
+            for axis in (0, 1):
+                expected = matrix @ x if axis == 0 else x @ matrix.T
+                atol = 200 * np.finfo(dtype).eps * (1 + np.linalg.norm(matrix, 2))
+                y = op.apply(x, axis=axis)
+                np.testing.assert_allclose(y, expected, atol=atol)
+                for out in layouts(np.zeros_like(y)):
+                    if out.flags.writeable and 0 not in out.strides:
+                        op.apply(x, axis=axis, out=out)
+                        np.testing.assert_array_equal(out, y)
+    for op, _ in cases:
+        assert op.apply(np.ones((0, n), dtype)).shape == (0, n)
+        assert op.apply(np.ones((3, n, 0), dtype), axis=1).shape == (3, n, 0)
+
+
+def test_results_may_overlap_the_data():
+    rng = np.random.default_rng(16)
+    n = 16
+    for op, matrix in everything(rng, n):
+        memory = numbers(rng, 3 * n, np.complex128)
+        x, out = memory[:n], memory[5 : 5 + n]
+        expected = matrix @ x
+        op.apply(x, out=out)
+        np.testing.assert_allclose(out, expected, atol=1e-13)
+        square = numbers(rng, (n, n), np.complex128)
+        expected = square @ matrix.T
+        op.apply(square, out=square.T)
+        np.testing.assert_allclose(square.T, expected, atol=1e-13)
+        square = numbers(rng, (n, n), np.complex128)
+        expected = square @ matrix.T
+        op.apply(square, out=square[::-1])
+        np.testing.assert_allclose(square[::-1], expected, atol=1e-13)
