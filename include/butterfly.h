@@ -258,6 +258,33 @@ BFLY_API int bfly_dhadamard_factors(int order, int form, bfly_int n, double *w);
 BFLY_API int bfly_chadamard_factors(int order, int form, bfly_int n, void *w);
 BFLY_API int bfly_zhadamard_factors(int order, int form, bfly_int n, void *w);
 
+/* ---- distance from a dense matrix (experimental) -----------------------------------------------------------------
+ *
+ * f := 1/2 ||A - B P_1 ... P_k||_F^2 and its gradients, with B increasing and P_j relaxed permutations as above; k = perms
+ * may be 0. cr and zr have complex factors and a real A, which is compared with the real part of the product.
+ *
+ * w, gw        factors and their gradient, df = Re <gw, dw>, in the layout of form.
+ * prob, gprob  (perms, log2 n - 1, 3), row-major; not used for n <= 2 or perms = 0.
+ * a            n x n, row-major, row i at a + i * lda, lda >= n.
+ * Cost         about 24 n^2 multiplications untied, 16 n^2 tied (complex: times 4), without permutations: the vectors are
+ *              the columns of the identity, of which a stage of stride s has only blocks of 2s rows to fill.
+ * Order of     As for the gradients: the same bits for every number of threads.
+ * summation
+ * Workspace    about n^2 / 2 numbers untied, n^2 / 32 tied, and 40 n a thread.
+ */
+BFLY_API int bfly_sfit(int form, bfly_int n, bfly_int perms, const float *w, const float *prob, const float *a,
+                       bfly_int lda, double *f, float *gw, float *gprob);
+BFLY_API int bfly_dfit(int form, bfly_int n, bfly_int perms, const double *w, const double *prob, const double *a,
+                       bfly_int lda, double *f, double *gw, double *gprob);
+BFLY_API int bfly_cfit(int form, bfly_int n, bfly_int perms, const void *w, const float *prob, const void *a,
+                       bfly_int lda, double *f, void *gw, float *gprob);
+BFLY_API int bfly_zfit(int form, bfly_int n, bfly_int perms, const void *w, const double *prob, const void *a,
+                       bfly_int lda, double *f, void *gw, double *gprob);
+BFLY_API int bfly_crfit(int form, bfly_int n, bfly_int perms, const void *w, const float *prob, const float *a,
+                        bfly_int lda, double *f, void *gw, float *gprob);
+BFLY_API int bfly_zrfit(int form, bfly_int n, bfly_int perms, const void *w, const double *prob, const double *a,
+                        bfly_int lda, double *f, void *gw, double *gprob);
+
 /* ---- the library -----------------------------------------------------------------------------------------------
  *
  * bfly_version                10000 major + 100 minor + patch.

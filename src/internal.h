@@ -70,6 +70,16 @@ typedef struct bfly_scale {
     int plain; /* alpha = 1 and beta = 0 */
 } bfly_scale;
 
+/* A fit of A by B P_1 ... P_k, where A is n x n (fit.c). */
+typedef struct bfly_fit {
+    int logn, logg; /* rows equal modulo 2^logg are taken together */
+    int tied, perms;
+    int mode; /* 0: all real; 1: all complex; 2: complex factors, real target, compared with the real part */
+    const void *w, *prob, *a;
+    bfly_int lda;
+    void *gw;
+} bfly_fit;
+
 /* The kernels of one precision. coef == NULL: coefficients are packed block by block from w on the way. */
 typedef struct bfly_kernels {
     int logw;
@@ -92,6 +102,10 @@ typedef struct bfly_kernels {
     /* the e largest strides alone, for columns c0 .. c1 - 1 of 2^BFLY_HADAMARD_LINE numbers; the others follow by
      * hadamard on every block of 2^(hi - e) */
     void (*hadamard_columns)(const void *x, void *y, int hi, int e, bfly_int c0, bfly_int c1);
+    /* the levels of B up to g = 2^logg; rows r, r + g, ... from there on, squared distance returned; gradients below g */
+    void (*fit_begin)(const bfly_fit *F, void *base);
+    double (*fit_rows)(const bfly_fit *F, bfly_int r, const void *base, void *top, double *gprob, void *work);
+    void (*fit_end)(const bfly_fit *F, const void *base, void *top);
 } bfly_kernels;
 
 typedef struct bfly_isa {
