@@ -7,7 +7,6 @@
 cimport cython
 from libc.math cimport exp, isfinite, sqrt
 from libc.stdint cimport int64_t
-from libc.string cimport memset
 
 from pyfly.libbutterfly cimport BFLY_TIED, BFLY_UNTIED, bfly_int, bfly_set_num_threads_local, bfly_strerror
 
@@ -85,28 +84,37 @@ cdef inline bfly_int perms_of(bfly_int n, bfly_int probabilities) noexcept nogil
     return probabilities // (3 * levels) if levels else 0
 
 
+@cython.boundscheck(False)
+@cython.wraparound(False)
 def distance(real[::1] theta, const real[::1] target, bfly_int n, int mode, bint tied, const int64_t[::1] table,
-             bfly_int logits, real[::1] grad):
+             bfly_int logits, real[::1] grad, int threads=0):
     """``1/2 ||A - B P||_F^2`` at theta = [factors, logits]; the gradient goes to grad.
 
     theta, grad : factors as real numbers, then ``logits`` logits. target : n * n numbers, complex ones as pairs.
     mode : 0 real, 1 complex, 2 complex factors and real target. table : for each of the (k, log2 n - 1, 3) probabilities
-    the logit it is the sigmoid of, or -1 for a fixed 0, -2 for a fixed 1.
+    the logit it is the sigmoid of, or -1 for a fixed 0, -2 for a fixed 1. threads : as many at most, 0 for the default.
     """
     cdef bfly_int numbers = theta.shape[0] - logits, perms = table.shape[0]
     cdef double f = 0
-    cdef int info
+    cdef int info, before = 0
     check(n, mode, tied, numbers, target.shape[0], table, logits)
     if grad.shape[0] != theta.shape[0]:
         raise ValueError(f"grad has {grad.shape[0]} numbers, theta {theta.shape[0]}: they must be equal")
     cdef real[::1] space = np.empty(2 * perms + 1, np.asarray(theta).dtype)
     with nogil:
+        if threads > 0:
+            before = bfly_set_num_threads_local(threads)
         info = call(mode, tied, n, perms, numbers, &theta[0], &table[0] if perms else NULL, logits, &space[0],
                     &space[perms], &target[0], &f, &grad[0])
+        if threads > 0:
+            bfly_set_num_threads_local(before)
     fail(info)
     return f
 
 
+@cython.boundscheck(False)
+@cython.wraparound(False)
+@cython.cdivision(True)
 def adam(real[::1] theta, real[:, ::1] moments, bfly_int step, const double[::1] rates, double logit_rate,
          const real[::1] target, bfly_int n, int mode, bint tied, const int64_t[::1] table, bfly_int logits, double stop,
          const int64_t[::1] cancel, double[::1] history, int threads=0):
@@ -179,6 +187,8 @@ cdef inline real root(real x) noexcept nogil:
         return sqrt(x)
 
 
+@cython.boundscheck(False)
+@cython.wraparound(False)
 cdef check(bfly_int n, int mode, bint tied, bfly_int numbers, bfly_int entries, const int64_t[::1] table, bfly_int logits):
     """Sizes that C takes on trust."""
     cdef bfly_int levels = 0, i, m = n
