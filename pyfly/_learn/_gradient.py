@@ -2,8 +2,9 @@
 
     T = B P,   Re(B P),   Re(B P P'), ...      Adam on factors and permutations, rounding, L-BFGS in float64
 
-Attempts differ in class, in how the permutation is found (relaxed logits, or a search over hard permutations), in tied or
-untied factors, and in the seed; they run side by side, and the first in their order that meets the tolerance is taken.
+Attempts differ in class, in how the permutation is found (relaxed logits, or a search over hard permutations), in tied
+or untied factors, and in the seed; they run side by side, and the first in their order that meets the tolerance is
+taken.
 """
 
 from __future__ import annotations
@@ -69,8 +70,8 @@ def gradient(
     Returns
     -------
     Found
-        The best product met. Its history is the relative error after each evaluation of the attempt that won, the lowest
-        so far; what relaxed permutations reached counts only as far as the hard one reached it, too.
+        The best product met. Its history is the relative error after each evaluation of the attempt that won, the
+        lowest so far; what relaxed permutations reached counts only as far as the hard one reached it, too.
 
     Raises
     ------
@@ -161,7 +162,9 @@ def _found(best, scale, tried, total, tol):
         factors = (RealPart(Product(*factors)),)
     history = np.minimum.accumulate(best.history)
     way = "within the tolerance" if best.error <= tol else "the best"
-    note = f"{best.recipe.name}: attempt {tried} of at most {total}, {best.steps} steps of Adam; {way} of what was tried"
+    note = (
+        f"{best.recipe.name}: attempt {tried} of at most {total}, {best.steps} steps of Adam; {way} of what was tried"
+    )
     return Found(
         factors=factors,
         model=model,
@@ -183,7 +186,9 @@ def _model(best):
 def _single_entry(target):
     from pyfly import Diagonal, Permutation
 
-    return Found((Diagonal(target[0].copy()), Permutation(np.zeros(1, np.int64))), "BP", np.zeros(1, np.int64), True, [0.0])
+    return Found(
+        (Diagonal(target[0].copy()), Permutation(np.zeros(1, np.int64))), "BP", np.zeros(1, np.int64), True, [0.0]
+    )
 
 
 def _check(model, tied, restarts, seed):

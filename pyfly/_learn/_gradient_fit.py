@@ -50,8 +50,8 @@ class Fit:
         Relative error at every evaluation.
     """
 
-    #: The start is neutral: probabilities near 1/2, so that the factors decide. With the paper's N(0, 1) the sign of the
-    #: first draw decides in one run of five.
+    #: The start is neutral: probabilities near 1/2, so that the factors decide. With the paper's N(0, 1) the sign of
+    #: the first draw decides in one run of five.
     LOGIT_SPREAD = 0.1
 
     def __init__(self, target, logits, *, complex_factors, tied, rng, single=True, cancel=None):

@@ -2,9 +2,9 @@
 
     P = product over levels of (c P_c + (1 - c) I) (b P_b + (1 - b) I) (a P_a + (1 - a) I),   a = sigmoid(logit), ...
 
-The paper gives every level three logits of its own ("level abc"). Fewer logits are easier to learn: the reversals b and c
-are absorbed by untied factors, and one a for all levels ("shared a") holds both the bit reversal and the identity. Which
-probabilities share a logit, and which are fixed, is an integer table of the probabilities' shape.
+The paper gives every level three logits of its own ("level abc"). Fewer logits are easier to learn: the reversals b and
+c are absorbed by untied factors, and one a for all levels ("shared a") holds both the bit reversal and the identity.
+Which probabilities share a logit, and which are fixed, is an integer table of the probabilities' shape.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ import numpy as np
 def in_order(calls, *, workers, accept):
     """Run calls side by side and take their results in the order of the calls, up to the first that is accepted.
 
-    The outcome does not depend on the number of workers or on which call ends first. Ctrl-C, an exception or an accepted
-    result stops the calls still running.
+    The outcome does not depend on the number of workers or on which call ends first. Ctrl-C, an exception or an
+    accepted result stops the calls still running.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
 """The end of the gradient search: L-BFGS in float64, from a few per mille to the rounding of the target.
 
-Close to a solution the distance is quadratic in the directions that matter; those that only move a factor from one stage
-to the next are flat and do no harm. But the stages are of different weight: tied, an entry of the stage of stride s serves
-n / (2 s) pairs. With every variable in units of what it moves, sqrt of the diagonal of the Gauss-Newton matrix, 50 to 120
-evaluations are enough; without, 300 to 2000 (real part, tied, n = 64 to 1024).
+Close to a solution the distance is quadratic in the directions that matter; those that only move a factor from one
+stage to the next are flat and do no harm. But the stages are of different weight: tied, an entry of the stage of stride
+s serves n / (2 s) pairs. With every variable in units of what it moves, sqrt of the diagonal of the Gauss-Newton
+matrix, 50 to 120 evaluations are enough; without, 300 to 2000 (real part, tied, n = 64 to 1024).
 """
 
 from __future__ import annotations
@@ -62,11 +62,9 @@ def polish(theta, evaluate, *, norm, units, evaluations=400, goal=0.0):
             raise _Reached
         return f / unit, grad / (unit * units)
 
+    limits = {"maxiter": evaluations, "maxfun": evaluations + 1, "maxls": 30, "ftol": 0.0, "gtol": 0.0}
     try:
-        minimize(
-            function, theta * units, jac=True, method="L-BFGS-B",
-            options={"maxcor": 30, "maxiter": evaluations, "maxfun": evaluations + 1, "ftol": 0.0, "gtol": 0.0, "maxls": 30},
-        )  # fmt: skip
+        minimize(function, theta * units, jac=True, method="L-BFGS-B", options={"maxcor": 30, **limits})
     except _Reached:
         pass
     if values[-1] > best[0]:

@@ -3,8 +3,8 @@
     relaxed     factors and logits together, rounding, factors alone, L-BFGS: the paper's way
     enumerate   a search over hard permutations, scored by short fits with successive halving; nothing is relaxed
 
-Both start with tied factors for the real part of complex ones (untied rows could each be conjugated: local minima without
-number), and may untie what was found.
+Both start with tied factors for the real part of complex ones (untied rows could each be conjugated: local minima
+without number), and may untie what was found.
 """
 
 from __future__ import annotations
