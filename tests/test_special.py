@@ -5,8 +5,9 @@ import pytest
 import scipy.fft
 import scipy.linalg
 import scipy.signal
+import scipy.sparse.linalg as sla
 
-from pyfly import RealPart, special
+from pyfly import Butterfly, RealPart, special
 
 TYPES = [np.float32, np.float64, np.complex64, np.complex128]
 SIZES = [1, 2, 4, 8, 32, 256, 1024, 4096]
@@ -370,3 +371,45 @@ def test_bad_arguments():
         special.fastfood(np.ones(4), np.ones(2), np.ones(4), np.arange(4))
     with pytest.raises(ValueError, match="no rows"):
         special.hadamard_diagonal(np.ones((0, 4)))
+
+
+def test_every_square_transform_is_a_chain_for_a_plan():
+    c = vectors(8, np.complex128, 1)[0]
+    operators = [
+        special.fft(8, norm="ortho"), special.ifft(8), special.fft2((2, 4)), special.ifft2((4, 2)), special.hartley(8),
+        special.hadamard(8), special.hadamard(8, "paley", norm="ortho"), special.hadamard(8, "sequency"),
+        special.haar(8), special.haar(8, norm="ortho"), special.circulant(c), special.circulant(c.real.copy()),
+        special.skew_circulant(c), special.conv2d(c.reshape(2, 4), (2, 4)), special.hadamard_diagonal([c, c]),
+        special.fastfood(c.real, c.real, c.real, np.arange(8)[::-1]), special.acdc(c.real, c.imag),
+        special.random_orthogonal(8), special.random_unitary(8, increasing_stride=False),
+        *(make(8, type, norm="ortho") for make in (special.dct, special.dst) for type in (2, 3, 4)),
+    ]  # fmt: skip
+    for op in operators:
+        matrix = np.eye(8, dtype=complex)
+        for item in op._items():
+            if item.data is not None:
+                assert item.data.flags.c_contiguous and item.op == "N"
+            if item.kind == "butterfly":
+                b = Butterfly(item.data, increasing_stride=item.increasing_stride, tied=item.tied)
+                matrix = b.todense() @ matrix
+            elif item.kind == "permutation":
+                matrix = matrix[item.data]
+            elif item.kind == "diagonal":
+                matrix = item.data[:, None] * matrix
+            else:
+                matrix = matrix.real
+        np.testing.assert_allclose(matrix, op.todense(), atol=1e-13)
+
+
+def test_toeplitz_systems_are_solved_by_scipy():
+    n = 300
+    column = 0.5 ** np.arange(n)
+    t = special.toeplitz(column)
+    b = vectors(n, np.float64, 1)[0]
+    x, info = sla.cg(t, b, rtol=1e-12)
+    assert info == 0
+    np.testing.assert_allclose(x, scipy.linalg.solve_toeplitz(column, b), atol=1e-9)
+    largest = sla.eigsh(t, 1, return_eigenvectors=False)[0]
+    assert largest == pytest.approx(np.linalg.norm(scipy.linalg.toeplitz(column), 2), rel=1e-9)
+    singular = sla.svds(special.toeplitz(column, np.ones(200)), 1, return_singular_vectors=False)[0]
+    assert singular == pytest.approx(np.linalg.norm(scipy.linalg.toeplitz(column, np.ones(200)), 2), rel=1e-9)
