@@ -14,12 +14,18 @@ import math
 import numpy as np
 
 from pyfly._learn import _peel
+from pyfly._learn._cluster import guess
+from pyfly._learn._convolution import convolution, hankel, scrambled_circulant
+from pyfly._learn._corner import assemble
 from pyfly._learn._factorization import distance
 from pyfly._learn._monomial import diagonalised, monomial, scrambled
 from pyfly._learn._realpart import real_part
+from pyfly._learn._scaling import scaled_unitary
 
 # A structure that leaves more than this share of the target's energy is chance.
 _CLEAR = 0.2
+# One that leaves less than this fits, up to noise.
+_FITS = 0.03
 
 
 def auto(target, *, tol, tied="auto", model="auto", progress=None, only_peel=False):
@@ -50,6 +56,20 @@ def auto(target, *, tol, tied="auto", model="auto", progress=None, only_peel=Fal
     return search.best, search.error
 
 
+def auto_any_shape(target, *, tol, model="auto", progress=None):
+    """Exact forms that need no power of two: convolutions of any shape, or None.
+
+    Returns
+    -------
+    Found or None
+    """
+    search = _Search(target, tol, "auto", model, progress)
+    for find in (convolution, hankel):
+        if search.take(find(target)):
+            return search.best
+    return search.best if search.error < math.sqrt(_CLEAR) else None
+
+
 class _Search:
     """The target, what is asked for, and the best product so far."""
 
@@ -73,9 +93,7 @@ class _Search:
 
     def measure(self, found):
         """Relative error of a product."""
-        from pyfly._operators import Product
-
-        operator = found.factors[0] if len(found.factors) == 1 else Product(*found.factors)
+        operator = assemble(found, self.target.shape)
         return distance(operator, self.target, 1.0) / self.norm
 
     def tell(self, message):
@@ -127,7 +145,20 @@ def _convolutions(search):
     search.tell("convolutions")
     if len(search.target) < 4:
         return False
-    return search.take(diagonalised(search.target))
+    return any(search.take(find(search.target)) for find in (convolution, diagonalised, hankel))
+
+
+def _scrambled_convolutions(search):
+    search.tell("scrambled convolutions")
+    return search.take(scrambled_circulant(search.target))
+
+
+def _scaled(search):
+    """Rows and columns scaled, in any order."""
+    if not search.real or len(search.target) < 8:
+        return False
+    search.tell("scaled transforms")
+    return search.take(scaled_unitary(search.target))
 
 
 def _real_parts(search):
@@ -148,12 +179,19 @@ def _real_parts(search):
     return False
 
 
-def _any_order(search):
-    """Columns, or rows, in any order; the greedy product otherwise."""
-    if not fits("BP", search.model) and search.best is not None:
+def _clustered(search):
+    """Columns, or rows, in any order, when a few pairs of rows say so."""
+    if search.tied is True or not fits("BP", search.model):
         return False
-    if math.sqrt(_CLEAR) > search.error:
-        # something fits up to noise: permuted columns would have to be much closer than a greedy product can be
+    views = (search.target, search.target.T)
+    if min(guess(view) for view in views) > _FITS * search.norm**2:
+        return False
+    return _greedy(search)
+
+
+def _greedy(search):
+    """The best product of one butterfly and any permutation; it is the answer when nothing fits."""
+    if search.error < _FITS**0.5 or (search.best is not None and not fits("BP", search.model)):
         return False
     found = _peel.peel(search.target, tol=search.tol, tied=search.tied, progress=search.progress)
     if search.best is None:
@@ -162,5 +200,15 @@ def _any_order(search):
     return search.take(found, found.history[-1])
 
 
-_PEEL_ONLY = (_levels, _any_order)
-_STEPS = (_one_entry, _levels, _transforms, _convolutions, _real_parts, _any_order)
+_PEEL_ONLY = (_levels, _greedy)
+_STEPS = (
+    _one_entry,
+    _levels,
+    _transforms,
+    _convolutions,
+    _clustered,
+    _scaled,
+    _scrambled_convolutions,
+    _real_parts,
+    _greedy,
+)

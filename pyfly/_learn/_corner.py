@@ -84,3 +84,11 @@ class Corner(Operator):
 
     def _details(self):
         return [f"corner of {self.op!r}"]
+
+
+def assemble(found, shape):
+    """The operator of a `Found`: the product of its factors, cut to the shape of the target."""
+    from pyfly._operators import Product
+
+    operator = found.factors[0] if len(found.factors) == 1 else Product(*found.factors)
+    return operator if operator.shape == tuple(shape) else Corner(operator, shape)

@@ -34,6 +34,8 @@ class Found:
         evaluation for the gradient search (relative Frobenius error).
     note : str
         One sentence for the user on how it was found or why not.
+    size : int or None
+        Size of the factors where the target is the corner of a larger product.
     """
 
     factors: tuple[Operator, ...]
@@ -42,3 +44,4 @@ class Found:
     tied: bool
     history: list[float] = field(default_factory=list)
     note: str = ""
+    size: int | None = None

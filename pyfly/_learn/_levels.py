@@ -95,10 +95,12 @@ def tied_step(free):
     guesses = [
         rank_one(left[rows], right[rows][:, :: 1 - 2 * reverse], *free.weights[:, rows])[-1] for reverse in (0, 1)
     ]
-    order = (0, 1) if guesses[0] <= guesses[1] else (1, 0)
+    # symmetric children fit both ways: the direct one is meant unless the other is clearly closer, not by chance
+    order = (0, 1) if guesses[0] <= 2 * guesses[1] else (1, 0)
     merged = _merge(free, order[0])
-    if merged.residual > guesses[order[1]] + free.residual:
-        merged = min(merged, _merge(free, order[1]), key=lambda step: step.residual)
+    if merged.residual > 2 * guesses[order[1]] + free.residual:
+        other = _merge(free, order[1])
+        merged = other if 2 * other.residual < merged.residual else merged
     return merged
 
 

@@ -30,7 +30,7 @@ def monomial(target):
     """Diagonal and permutation matrices and their products: one entry in every row and column."""
     n = len(target)
     some = probes(n)
-    if _outside(target[:, some], 0) > _SPARSE:
+    if outside(target[:, some], 0) > _SPARSE:
         return None
     rows, values = _single_entries(target, 0)
     if rows is None:
@@ -69,7 +69,7 @@ def scrambled(target):
     for basis in bases(n, True):
         for turned, ways in enumerate(_forms(basis)):
             for axis in (0, 1):
-                share = _outside(ways[axis](sides[axis]), axis)
+                share = outside(ways[axis](sides[axis]), axis)
                 if share < _SPARSE:
                     tries.append((max(share, 1e-20), len(tries), basis, turned, axis, ways[axis]))
     found = []
@@ -79,7 +79,7 @@ def scrambled(target):
             where, values = _single_entries(transform(target), axis)
             if where is not None:
                 make = _rows_found if axis else _columns_found
-                found.append(make(basis, turned, where, _plain(values, np.sqrt(share))))
+                found.append(make(basis, turned, where, _plain(values, share)))
                 if share < 1e-16:
                     return found
     return found
@@ -93,7 +93,7 @@ def _forms(basis):
     return forms
 
 
-def _outside(vectors, axis):
+def outside(vectors, axis):
     """Mean share of the energy outside the largest entry of each vector."""
     squares = (vectors.conj() * vectors).real
     total = squares.sum(axis=axis)
@@ -112,7 +112,7 @@ def _single_entries(matrix, axis):
     return where, (matrix[where, index] if axis == 0 else matrix[index, where])
 
 
-def _basis_factors(basis, turned, n):
+def basis_factors(basis, turned, n):
     """Operators of U or U^T, leftmost first, and the class."""
     factors, model = basis.factors(n)
     if turned:
@@ -124,7 +124,7 @@ def _rows_found(basis, turned, where, values):
     """T = M U with M[i, where[i]] = values[i]; values is one number if all are equal."""
     from pyfly._operators import Diagonal, Permutation
 
-    factors, model = _basis_factors(basis, turned, len(where))
+    factors, model = basis_factors(basis, turned, len(where))
     if np.ndim(values) == 0:
         factors = (factors[0]._scaled(values), *factors[1:])
     else:
@@ -151,7 +151,7 @@ def _columns_found(basis, turned, where, values):
         found = _rows_found(basis, False, where, values)
         factors, model = tuple(factor.T for factor in found.factors[::-1]), _transposed(found.model)
     else:
-        factors, model = _basis_factors(basis, False, len(where))
+        factors, model = basis_factors(basis, False, len(where))
         perm = np.empty_like(where)
         perm[where] = np.arange(len(where))
         if np.ndim(values):
@@ -173,12 +173,16 @@ def _transposed(model):
     return " ".join(part if part in ("P", "D") else f"({part})^T" for part in model.split()[::-1])
 
 
-def _plain(values, noise):
-    """Drop what is noise: an imaginary part, or the differences between equal numbers."""
-    if np.iscomplexobj(values) and np.abs(values.imag).max() <= (1e-14 + 8 * noise) * np.abs(values).max():
+def _plain(values, share):
+    """Drop what is noise: an imaginary part, or the differences between equal numbers.
+
+    A share of the energy outside the n entries means that each is wrong by about the root of share / n.
+    """
+    noise = 6 * np.sqrt(share / len(values))
+    if np.iscomplexobj(values) and np.abs(values.imag).max() <= (1e-14 + noise) * np.abs(values).max():
         values = values.real.copy()
     mean = values.mean()
-    if np.abs(values - mean).max() <= (4e-15 + 8 * noise) * abs(mean):
+    if np.abs(values - mean).max() <= (4e-15 + noise) * abs(mean):
         return complex(mean) if np.iscomplexobj(values) else float(mean)
     return values
 
@@ -257,8 +261,8 @@ def _diagonalised_found(basis, turned, values, target):
     n = len(values)
     note = f"The matrix is diagonal in the {basis.name} basis."
     if basis.real:
-        outer, left = _basis_factors(basis, not turned and not basis.symmetric, n)
-        factors, right = _basis_factors(basis, turned, n)
+        outer, left = basis_factors(basis, not turned and not basis.symmetric, n)
+        factors, right = basis_factors(basis, turned, n)
         perm = first_permutation(factors)
         scaled = left_scaled(factors[0], values)
         if scaled is None:

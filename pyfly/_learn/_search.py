@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pyfly._learn._auto import auto
+from pyfly._learn._auto import auto, auto_any_shape
+from pyfly._learn._corner import assemble
+from pyfly._operators import Scaled
 
 
 @dataclass
@@ -53,48 +55,47 @@ def search(matrix, scale, *, method, model, tol, tied, max_depth, expansion, see
     -------
     Outcome
     """
-    from pyfly._learn._corner import Corner
-    from pyfly._operators import Product, Scaled
-
     m, n = matrix.shape
     size = expansion * (1 << (max(m, n) - 1).bit_length())
-    work = _double(matrix, scale, size)
     found, how = None, method
-    if method != "gradient":
-        found, error = auto(work, tol=tol, tied=tied, model=model, progress=progress, only_peel=method == "peel")
-        how = "peel" if method == "peel" or found.model in ("BP", "(BP)^T") else "auto"
-    if method == "gradient":
-        from pyfly._learn._gradient import gradient
+    if method == "auto" and (m, n) != (size, size):
+        found, how = auto_any_shape(_double(matrix, scale, None), tol=tol, model=model, progress=progress), "auto"
+    if found is None:
+        work = _double(matrix, scale, size)
+        if method == "gradient":
+            from pyfly._learn._gradient import gradient
 
-        found = gradient(
-            work,
-            model=model,
-            tied=tied,
-            max_depth=max_depth,
-            expansion=1,
-            seed=seed,
-            progress=progress,
-            tol=tol,
-            **options,
-        )
-    operator = found.factors[0] if len(found.factors) == 1 else Product(*found.factors)
+            found = gradient(
+                work,
+                model=model,
+                tied=tied,
+                max_depth=max_depth,
+                expansion=1,
+                seed=seed,
+                progress=progress,
+                tol=tol,
+                **options,
+            )
+        else:
+            only_peel = method == "peel"
+            found, _ = auto(work, tol=tol, tied=tied, model=model, progress=progress, only_peel=only_peel)
+            how = "peel" if only_peel or found.model in ("BP", "(BP)^T") else "auto"
+    operator = assemble(found, (m, n))
     if scale != 1:
         operator = operator * scale
     if isinstance(operator, Scaled) and operator.alpha == 1:
         operator = operator.op
     if matrix.dtype in (np.float32, np.complex64):
         operator = operator.astype(np.complex64 if operator.dtype.kind == "c" else np.float32)
-    if (m, n) != (size, size):
-        operator = Corner(operator, (m, n))
     return Outcome(operator, found.model, found.permutation, found.tied, found.history, found.note, how)
 
 
 def _double(matrix, scale, size):
-    """W in double precision, real if the target has no imaginary part, padded with zeros to the size."""
+    """W in double precision, real if the target has no imaginary part, padded with zeros to a size if one is given."""
     if np.iscomplexobj(matrix) and not matrix.imag.any():
         matrix = matrix.real
     double = np.complex128 if np.iscomplexobj(matrix) else np.float64
-    if matrix.shape == (size, size):
+    if size is None or matrix.shape == (size, size):
         return np.multiply(matrix, 1 / scale, dtype=double) if scale != 1 else matrix.astype(double, copy=False)
     work = np.zeros((size, size), double)
     np.multiply(matrix, 1 / scale, out=work[: matrix.shape[0], : matrix.shape[1]])

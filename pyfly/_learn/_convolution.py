@@ -1,0 +1,293 @@
+"""Convolutions: circulant, skew-circulant and Toeplitz matrices, also with scaled or scrambled rows and columns.
+
+T_ij = a_i t_(i-j) b_j        T_(i+1, j+1) / T_(i, j) = p_i q_j     of rank one, from which a and b follow
+rows of a circulant in any order are shifts of one row: their places come from phase correlation
+Toeplitz:  the corner of a circulant of size 2N                     (BP)^2 with expansion 2
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.fft
+
+from pyfly._learn._bases import bit_reversal, fourier_twiddle, turn
+from pyfly._learn._found import Found
+from pyfly._learn._monomial import left_scaled, probes
+
+# Share of the energy that may be left for the structure to count as there.
+_SHARE = 0.1
+
+
+def convolution(target):
+    """Find a Toeplitz matrix, also between two diagonals; circulant and skew-circulant where the wrapped part agrees.
+
+    Parameters
+    ----------
+    target : ndarray of float64 or complex128, shape (m, n)
+
+    Returns
+    -------
+    Found or None
+        For an expanded product the factors are those of the larger size; ``found.size`` tells it.
+    """
+    if min(target.shape) < 3:
+        return None
+    if _toeplitz_share(target) < _SHARE:
+        return _build(target, None, None)
+    scales = _scales(target)
+    if scales is None:
+        return None
+    a, b = scales
+    if not (np.isfinite(a).all() and np.isfinite(b).all() and a.all() and b.all()):
+        return None
+    inner = target / a[:, None] / b
+    if _toeplitz_share(inner) > _SHARE:
+        return None
+    return _build(target, a, b)
+
+
+def _toeplitz_share(target):
+    """Energy of differences along diagonals, on a few rows."""
+    m = len(target)
+    some = probes(m - 1)
+    here, there = target[some, :-1], target[some + 1, 1:]
+    total = float((np.abs(here) ** 2).sum() + (np.abs(there) ** 2).sum())
+    return float((np.abs(here - there) ** 2).sum()) / total if total > 0 else 1.0
+
+
+def _scales(target):
+    """Diagonals a, b with T_ij / (a_i b_j) Toeplitz, or None; a and b free of a common geometric factor."""
+    m, n = target.shape
+    here, there = target[:-1, :-1], target[1:, 1:]
+    weight = np.abs(here)
+    row = int(weight.min(axis=1).argmax())
+    if not weight[row].all():
+        return None
+    q = there[row] / here[row]
+    p = _fit_rows(here, there, q)
+    some = probes(m - 1)
+    rest = there[some] - p[some, None] * here[some] * q
+    if not np.linalg.norm(rest) < 0.5 * np.linalg.norm(there[some]):
+        return None
+    for _ in range(3):
+        q = _fit_rows(here.T, there.T, p)
+        p = _fit_rows(here, there, q)
+    with np.errstate(all="ignore"):
+        growth = np.exp(np.log(np.abs(p)).mean())
+        a = np.cumprod(np.r_[1, p / growth])
+        b = np.cumprod(np.r_[1, q * growth])
+    return a, b
+
+
+def _fit_rows(here, there, q):
+    """Least squares p with there ~ diag(p) here diag(q)."""
+    scaled = here * q
+    size = np.vecdot(scaled, scaled).real
+    return np.vecdot(scaled, there) / np.where(size > 0, size, 1)
+
+
+def diagonal_means(matrix, weights=None):
+    """Mean of every diagonal, index i - j from -(n - 1) to m - 1; weighted if weights are given."""
+    m, n = matrix.shape
+    if weights is None:
+        count = np.minimum(np.minimum(np.arange(1, m + n), m + n - np.arange(1, m + n)), min(m, n))
+        return _diagonal_sums(matrix) / count
+    total = _diagonal_sums(np.broadcast_to(weights, (m, n)))
+    return _diagonal_sums(matrix * weights) / np.where(total > 0, total, 1)
+
+
+def _diagonal_sums(matrix):
+    """Sums over diagonals: rows shifted against each other by reading a padded array with another row length."""
+    m, n = matrix.shape
+    # sums of sums of 32: one running sum would lose digits
+    groups = -(-m // 32)
+    padded = np.zeros((32 * groups, m + n), matrix.dtype)
+    padded[:m, :n] = matrix[:, ::-1]
+    # rows one number shorter: row i moves right by i, so that i - j is constant down a column
+    sheared = padded.ravel()[: 32 * groups * (m + n - 1)].reshape(groups, 32, m + n - 1)
+    return sheared.sum(axis=1).sum(axis=0)
+
+
+def _build(target, a, b):
+    """Circulant or skew-circulant of the same size if the wrapped part agrees, expanded otherwise."""
+    m, n = target.shape
+    unit = a is None
+    a, b = (np.ones(m), np.ones(n)) if unit else (a, b)
+    for _ in range(1 if unit else 2):
+        weights = None if unit else np.abs(a[:, None] * b) ** 2
+        t = diagonal_means(target if unit else target / a[:, None] / b, weights)
+        if unit:
+            break
+        model = _toeplitz(t, m, n)
+        scaled = model * b
+        a = np.vecdot(scaled, target) / np.maximum(np.vecdot(scaled, scaled).real, 1e-300)
+        scaled = (a[:, None] * model).T
+        b = np.vecdot(scaled, target.T) / np.maximum(np.vecdot(scaled, scaled).real, 1e-300)
+    before, after = t[: n - 1], t[n:]
+    size = np.linalg.norm(t)
+    if m == n and n & (n - 1) == 0:
+        # t_(k - n) = f t_k: an f-circulant, which a geometric diagonal makes circulant
+        ratio = np.vdot(after, before) / max(float(np.vdot(after, after).real), 1e-300)
+        if np.linalg.norm(before - ratio * after) < np.sqrt(_SHARE) / 3 * size and abs(ratio) > 1e-8:
+            return _wrapped(target, t[n - 1 :], before, ratio, a, b, unit)
+    return _expanded(t, m, n, a, b, unit, not np.iscomplexobj(target))
+
+
+def _toeplitz(t, m, n):
+    return t[n - 1 + np.subtract.outer(np.arange(m), np.arange(n))]
+
+
+def _wrapped(target, column, before, ratio, a, b, unit):
+    """diag(a) (f-circulant) diag(b) as two butterflies of the target's size."""
+    n = len(a)
+    real = not np.iscomplexobj(target)
+    if abs(abs(ratio) - 1) > 1e-12:
+        # |f|^(i/n) moves into the diagonals; what is left has a ratio of modulus one
+        growth = abs(ratio) ** (np.arange(n) / n)
+        a, b, column, before = a / growth, b * growth, column * growth, before * growth[1:] / abs(ratio)
+        ratio, unit = ratio / abs(ratio), False
+    phase = np.angle(ratio) / (2 * np.pi)
+    if abs(phase) < 1e-9:
+        phase = 0.0
+    elif abs(abs(phase) - 0.5) < 1e-9:
+        phase = 0.5
+    # both copies of every coefficient, weighted by how many entries stand behind each
+    share = np.arange(1, n) / n
+    mean = column.astype(np.result_type(column, ratio if phase % 0.5 else 1.0))
+    mean[1:] = (1 - share) * column[1:] + share * before / (ratio if phase % 0.5 else np.sign(ratio.real))
+    # f = exp(2 pi i phase): column_k exp(2 pi i phase k / n) is that of a circulant
+    values = scipy.fft.fft(mean * turn(phase * np.arange(n) / n))
+    factors, model = circulant_factors(values, phase, real and phase % 0.5 == 0)
+    note = "The matrix is a circular convolution" if phase == 0 else "The matrix is a skew-circular convolution"
+    return _dressed(factors, model, a, b, unit, note, n)
+
+
+def circulant_factors(values, phase, real):
+    """Factors of diag(r)^* F^H diag(values) F diag(r), r_k = exp(2 pi i phase k / n), and their class."""
+    from pyfly._operators import Butterfly, Permutation, Product, RealPart
+
+    n = len(values)
+    reverse = Permutation(bit_reversal(n))
+    first = Butterfly(fourier_twiddle(n, -phase, values), tied=True)
+    left = turn(-phase * np.arange(n) / n) if phase else None
+    second = Butterfly(fourier_twiddle(n, 0.0, None if left is None else left.conj()).conj(), tied=True)
+    factors = (second, reverse, first, reverse)
+    if real:
+        return (RealPart(Product(*factors)),), "Re(BPBP)"
+    return factors, "BPBP"
+
+
+def _expanded(t, m, n, a, b, unit, real):
+    """Circulant of twice the size whose corner is the Toeplitz matrix."""
+    size = 1 << (m + n - 2).bit_length()
+    column = np.zeros(size, t.dtype)
+    column[:m] = t[n - 1 :]
+    column[size - n + 1 :] = t[: n - 1]
+    factors, _ = circulant_factors(scipy.fft.fft(column), 0.0, real)
+    expansion = size // (1 << (max(m, n) - 1).bit_length())
+    model = "(BP)^2" if expansion == 1 else f"(BP)^2_{expansion}"
+    if real:
+        model = f"Re({model})"
+    a, b = np.pad(a, (0, size - m)), np.pad(b, (0, size - n))
+    note = f"The matrix is a convolution without wrap-around: the corner of a circulant of size {size}"
+    found = _dressed(factors, model, a, b, unit, note, size)
+    return found
+
+
+def _dressed(factors, model, a, b, unit, note, size):
+    from pyfly._operators import Diagonal
+
+    perm = bit_reversal(size)
+    if not unit:
+        if not np.iscomplexobj(a) or model.startswith("BP"):
+            scaled = left_scaled(factors[0], a)
+        else:
+            scaled = None
+        if scaled is not None:
+            factors = (scaled, *factors[1:])
+        else:
+            factors, model = (Diagonal(a), *factors), "D " + model
+        factors, model = (*factors, Diagonal(b)), model + " D"
+        note += ", its rows and columns scaled"
+    found = Found(factors, model, perm, True, [], note + ".")
+    found.size = size
+    return found
+
+
+def hankel(target):
+    """Find a matrix that is constant along its anti-diagonals: a convolution with the columns reversed."""
+    from pyfly._operators import Permutation
+
+    if min(target.shape) < 3 or _toeplitz_share(target[:, ::-1]) > _SHARE:
+        return None
+    found, n = convolution(target[:, ::-1]), target.shape[1]
+    perm = np.arange(found.size)
+    perm[:n] = perm[:n][::-1]
+    found.factors, found.model = (*found.factors, Permutation(perm)), found.model + " P"
+    found.note = "A Hankel matrix: " + found.note[0].lower() + found.note[1:-1] + ", its columns reversed."
+    return found
+
+
+def scrambled_circulant(target):
+    """Find a circulant or skew-circulant matrix with its rows, or its columns, in any order.
+
+    Returns
+    -------
+    Found or None
+    """
+    from pyfly._operators import Permutation
+
+    n = len(target)
+    for turned in (False, True) if n >= 8 else ():
+        view = target.T if turned else target
+        for phase in (0.0, 0.5):
+            shifts = _shifts(view, phase)
+            if shifts is None:
+                continue
+            order, sign = shifts
+            inner = np.empty_like(view)
+            inner[order] = view * sign[:, None]
+            found = convolution(inner)
+            if found is None or found.size != n:
+                continue
+            if (sign < 0).any():
+                signs = np.empty(n)
+                signs[order] = sign
+                found.factors = (left_scaled(found.factors[0], signs), *found.factors[1:])
+            found.factors, found.model = (Permutation(order), *found.factors), "P " + found.model
+            if turned:
+                found.factors = tuple(factor.T for factor in found.factors[::-1])
+                found.model = found.model[2:] + " P"
+            found.note = found.note[:-1] + (", its columns scrambled." if turned else ", its rows scrambled.")
+            return found
+    return None
+
+
+def _shifts(view, phase):
+    """Place and sign of every row: row i is the reference row shifted by order[i]."""
+    n = len(view)
+    spectrum = _spectrum(view[:1], phase)
+    whiten = np.conj(spectrum) / np.maximum(np.abs(spectrum), 1e-300)
+    trial = np.abs(_correlation(view[probes(n)], whiten, phase))
+    if not (trial.max(axis=1) > 0.5).all():
+        return None
+    order, sign = np.empty(n, np.int64), np.empty(n)
+    for start in range(0, n, 256):
+        part = _correlation(view[start : start + 256], whiten, phase)
+        place = np.abs(part).argmax(axis=1)
+        order[start : start + 256] = place
+        sign[start : start + 256] = np.where(part[np.arange(len(part)), place].real < 0, -1.0, 1.0)
+    return (order, sign) if len(np.unique(order)) == n else None
+
+
+def _spectrum(rows, phase):
+    return scipy.fft.fft(rows * turn(-phase * np.arange(rows.shape[1]) / rows.shape[1]), axis=1)
+
+
+def _correlation(rows, whiten, phase):
+    """Correlation of whitened rows with the reference: one at the shift between them, small elsewhere."""
+    n = rows.shape[1]
+    spectrum = _spectrum(rows, phase) * whiten
+    size = np.abs(spectrum)
+    spectrum /= np.where(size > 0, size, 1)
+    return scipy.fft.ifft(spectrum, axis=1) * turn(phase * np.arange(n) / n)

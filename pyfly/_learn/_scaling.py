@@ -1,0 +1,174 @@
+"""Unitary matrices behind unknown row and column scalings: T = D1 Q D2.
+
+The squares of the entries of a unitary Q are doubly stochastic, and a matrix has only one scaling that is (Sinkhorn):
+balancing |T_ij|^2 by rows and columns gives |D1| and |D2| at once, whatever the order of rows and columns. What is left
+of D1 are signs; with the columns in unknown order these come from matching magnitudes with those of a basis U,
+
+    |Q|^2 = |U|^2 P:   columns are paired by correlation, one pair gives the signs of the rows, U^H (signs Q) the rest.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pyfly._learn._bases import HADAMARD, bases
+from pyfly._learn._found import Found
+from pyfly._learn._monomial import basis_factors, first_permutation, left_scaled, outside, probes
+
+_ROUNDS = 30
+_CLOSE = 0.9
+
+
+def scaled_unitary(target):
+    """Find T = D1 U D2 with a basis U and diagonal D1, D2, rows or columns in any order.
+
+    Parameters
+    ----------
+    target : ndarray of float64, shape (n, n)
+
+    Returns
+    -------
+    Found or None
+    """
+    balanced = balance(target)
+    if balanced is None:
+        return None
+    rows, columns = balanced
+    unitary = target * rows[:, None]
+    unitary *= columns
+    if not _is_unitary(unitary):
+        return None
+    found = _matched(unitary)
+    if found is None:
+        found = _matched(unitary.T)
+        if found is None:
+            return None
+        (basis, turned), right, where, left = found
+        # T^T = diag(left) U M: T = M^T U^T diag(left)
+        return _rows_found(basis, not turned if not basis.symmetric else False, right / rows, where, left / columns)
+    (basis, turned), right, where, left = found
+    return _columns_found(basis, turned, left / rows, where, right / columns)
+
+
+def balance(target):
+    """Factors r, c with the squares of r_i T_ij c_j doubly stochastic; None if they do not exist or come too slowly."""
+    squares = np.square(target) if not np.iscomplexobj(target) else (target * target.conj()).real
+    c = np.ones(len(squares))
+    r = squares @ c
+    with np.errstate(all="ignore"):
+        before = np.inf
+        for _ in range(_ROUNDS):
+            r = 1 / (squares @ c)
+            sums = c * (r @ squares)
+            change = np.abs(sums - 1).max()
+            c = c / sums
+            if not np.isfinite(change):
+                return None
+            if change < 1e-15 or (change < 1e-12 and change > before / 2):
+                break
+            before = change
+        else:
+            if change > 1e-2:
+                return None
+    return np.sqrt(r), np.sqrt(c)
+
+
+def _is_unitary(matrix):
+    x = np.random.default_rng(len(matrix)).standard_normal((len(matrix), 2))
+    return bool(np.linalg.norm(matrix.conj().T @ (matrix @ x) - x) < 0.4 * np.linalg.norm(x))
+
+
+def _matched(unitary):
+    """Find U with Q = diag(left) U M: (basis, turned), values of M, place of each column in U, left."""
+    n = len(unitary)
+    # a column whose entries are all of one size tells nothing
+    some = np.unique(np.r_[probes(n), np.arange(min(n, 8))])
+    part = unitary[:, some] ** 2 - 1 / n
+    size = np.sqrt(np.square(part).sum(axis=0))
+    uneven = size > 0.1 / np.sqrt(n)
+    if not uneven.any():
+        # signs alone: the product of two columns of a Walsh-Hadamard matrix is a third
+        dense = HADAMARD.forward(np.eye(n), 0)
+        return _solve(unitary, HADAMARD, False, dense, 0, 0)
+    some, part, size = some[uneven], part[:, uneven], size[uneven]
+    best = None
+    for basis in bases(n, True):
+        if not basis.real:
+            continue
+        for turned in (False,) if basis.symmetric else (False, True):
+            dense = (basis.backward if turned else basis.forward)(np.eye(n), 0)
+            squares = dense**2 - 1 / n
+            length = np.sqrt(np.square(squares).sum(axis=0))
+            if length.max() < 1e-3 / np.sqrt(n):
+                continue
+            match = squares.T @ (part / size) / np.where(length > 0, length, 1)[:, None]
+            score = float(match.max(axis=0).min())
+            if score > _CLOSE and (best is None or score > best[0]):
+                best = score, basis, turned, dense, int(some[0]), int(match[:, 0].argmax())
+            if best is not None and best[0] > 1 - 1e-9:
+                return _solve(unitary, *best[1:])
+    return None if best is None else _solve(unitary, *best[1:])
+
+
+def _solve(unitary, basis, turned, dense, column, place):
+    """Signs of the rows from one pair of columns, then all columns from one transform, then both by least squares."""
+    backward = basis.forward if turned else basis.backward
+    seen, known = unitary[:, column], dense[:, place]
+    sure = np.abs(known) > 0.05 * np.abs(known).max()
+    left = np.where(sure, np.sign(seen * known), 0.0)
+    inner = backward(left[:, None] * unitary, 0)
+    if outside(inner, 0) > 0.5:
+        return None
+    where = np.abs(inner).argmax(axis=0)
+    if len(np.unique(where)) < len(where):
+        return None
+    # balanced, both diagonals are signs; least squares then takes up what noise did to the balance
+    right = np.sign(inner[where, np.arange(len(where))])
+    model = dense[:, where]
+    left = np.sign(np.einsum("ij,ij,j->i", unitary, model, right))
+    for _ in range(2):
+        signed = model * right
+        left = np.einsum("ij,ij->i", unitary, signed) / np.einsum("ij,ij->i", signed, signed)
+        signed = left[:, None] * model
+        right = np.einsum("ij,ij->j", unitary, signed) / np.einsum("ij,ij->j", signed, signed)
+    return (basis, turned), right, where, left
+
+
+def _columns_found(basis, turned, left, where, right):
+    """T = diag(left) U M with M[where[j], j] = right[j]."""
+    from pyfly._operators import Diagonal, Permutation
+
+    n = len(left)
+    factors, model = basis_factors(basis, turned, n)
+    scaled = left_scaled(factors[0], left)
+    factors, model = (
+        ((scaled, *factors[1:]), model) if scaled is not None else ((Diagonal(left), *factors), "D " + model)
+    )
+    perm = np.empty_like(where)
+    perm[where] = np.arange(n)
+    factors, model = (*factors, Diagonal(right[perm])), model + " D"
+    inner = first_permutation(factors)
+    if (perm != np.arange(n)).any():
+        factors, model, inner = (*factors, Permutation(perm)), model + " P", perm
+    note = f"Balanced rows and columns show the {basis.name} basis with its rows and columns scaled."
+    return Found(factors, model, inner, True, [], note)
+
+
+def _rows_found(basis, turned, values, where, right):
+    """T = M^T U diag(right), M[where[i], i] = values[i]: rows in any order."""
+    from pyfly._operators import Diagonal, Permutation
+
+    n = len(right)
+    factors, model = basis_factors(basis, turned, n)
+    left = np.empty(n)
+    left[where] = values
+    scaled = left_scaled(factors[0], left)
+    factors, model = (
+        ((scaled, *factors[1:]), model) if scaled is not None else ((Diagonal(left), *factors), "D " + model)
+    )
+    factors, model = (*factors, Diagonal(right)), model + " D"
+    inner = first_permutation(factors)
+    if (where != np.arange(n)).any():
+        factors, model, inner = (Permutation(where), *factors), "P " + model, where
+    note = f"Balanced rows and columns show the {basis.name} basis with its rows scrambled and scaled."
+    return Found(factors, model, inner, True, [], note)
