@@ -2,7 +2,8 @@
 
 The caller answers for addresses, types and sizes. `type` numbers the pairs of factors and vectors f-f, f-F, F-F, d-d,
 d-D, D-D (NumPy's letters) 0 to 5; `op` numbers N, T, C, conj 0 to 3; factors are contiguous; inc and dist are strides
-in items. One of the two gradients may be at address 0, which leaves it out. The GIL is released.
+in items. One of the two gradients may be at address 0, which leaves it out. `threads` limits the library's own number.
+The GIL is released.
 """
 
 from libc.stdint cimport int64_t
@@ -19,6 +20,16 @@ cdef double[2] one_d = [1, 0]
 cdef double[2] zero_d = [0, 0]
 
 
+cdef int limit(int threads) noexcept nogil:
+    """Lower this thread's limit; the value for `restore`, -1 for nothing to do."""
+    return bfly_set_num_threads_local(threads) if threads < bfly_get_num_threads() else -1
+
+
+cdef void restore(int old) noexcept nogil:
+    if old >= 0:
+        bfly_set_num_threads_local(old)
+
+
 cdef int done(str function, int result) except -1:
     if result == 0:
         return 0
@@ -30,7 +41,7 @@ cdef int done(str function, int result) except -1:
     raise ValueError(f"{function}: the library refused argument {-result}" if result < 0 else text)
 
 
-def multiply(int type, int op, bint increasing_stride, bint tied, bfly_int n, bfly_int count, size_t twiddle, size_t x,
+def multiply(int threads, int type, int op, bint increasing_stride, bint tied, bfly_int n, bfly_int count, size_t twiddle, size_t x,
              bfly_int incx, bfly_int distx, size_t y, bfly_int incy, bfly_int disty):
     """y := op(B) x."""
     cdef int o = OPS[op], order = BFLY_INCREASING if increasing_stride else BFLY_DECREASING
@@ -38,7 +49,9 @@ def multiply(int type, int op, bint increasing_stride, bint tied, bfly_int n, bf
     cdef void *w = <void *>twiddle
     cdef void *p = <void *>x
     cdef void *q = <void *>y
+    cdef int old
     with nogil:
+        old = limit(threads)
         if type == FF:
             result = bfly_smul(o, order, form, n, count, 1, <float *>w, <float *>p, incx, distx, 0, <float *>q, incy,
                                disty)
@@ -53,10 +66,11 @@ def multiply(int type, int op, bint increasing_stride, bint tied, bfly_int n, bf
             result = bfly_zdmul(o, order, form, n, count, one_d, <double *>w, p, incx, distx, zero_d, q, incy, disty)
         else:
             result = bfly_zmul(o, order, form, n, count, one_d, w, p, incx, distx, zero_d, q, incy, disty)
+        restore(old)
     done("butterfly_multiply", result)
 
 
-def multiply_grad(int type, int op, bint increasing_stride, bint tied, bfly_int n, bfly_int count, size_t twiddle,
+def multiply_grad(int threads, int type, int op, bint increasing_stride, bint tied, bfly_int n, bfly_int count, size_t twiddle,
                   size_t x, bfly_int incx, bfly_int distx, size_t g, bfly_int incg, bfly_int distg, size_t g_twiddle,
                   size_t gx, bfly_int incgx, bfly_int distgx):
     """Gradients of y = op(B) x."""
@@ -67,7 +81,9 @@ def multiply_grad(int type, int op, bint increasing_stride, bint tied, bfly_int 
     cdef void *q = <void *>g
     cdef void *gw = <void *>g_twiddle
     cdef void *r = <void *>gx
+    cdef int old
     with nogil:
+        old = limit(threads)
         if type == FF:
             result = bfly_sgrad(o, order, form, 0, n, count, <float *>w, <float *>p, incx, distx, <float *>q, incg,
                                 distg, <float *>gw, <float *>r, incgx, distgx)
@@ -84,16 +100,19 @@ def multiply_grad(int type, int op, bint increasing_stride, bint tied, bfly_int 
                                  r, incgx, distgx)
         else:
             result = bfly_zgrad(o, order, form, 0, n, count, w, p, incx, distx, q, incg, distg, gw, r, incgx, distgx)
+        restore(old)
     done("butterfly_multiply_grad", result)
 
 
-def relaxed(int type, bint transposed, bfly_int n, bfly_int count, size_t prob, size_t x, bfly_int incx, bfly_int distx,
+def relaxed(int threads, int type, bint transposed, bfly_int n, bfly_int count, size_t prob, size_t x, bfly_int incx, bfly_int distx,
             size_t y, bfly_int incy, bfly_int disty):
     """y := P x or P^T x; prob is real."""
     cdef int o = BFLY_TRANS if transposed else BFLY_NO_TRANS, result
     cdef void *p = <void *>x
     cdef void *q = <void *>y
+    cdef int old
     with nogil:
+        old = limit(threads)
         if type == FF:
             result = bfly_srelaxed_perm(o, n, count, <float *>prob, <float *>p, incx, distx, <float *>q, incy, disty)
         elif type == FC:
@@ -102,17 +121,20 @@ def relaxed(int type, bint transposed, bfly_int n, bfly_int count, size_t prob, 
             result = bfly_drelaxed_perm(o, n, count, <double *>prob, <double *>p, incx, distx, <double *>q, incy, disty)
         else:
             result = bfly_zrelaxed_perm(o, n, count, <double *>prob, p, incx, distx, q, incy, disty)
+        restore(old)
     done("relaxed_permute", result)
 
 
-def relaxed_grad(int type, bfly_int n, bfly_int count, size_t prob, size_t x, bfly_int incx, bfly_int distx, size_t g,
+def relaxed_grad(int threads, int type, bfly_int n, bfly_int count, size_t prob, size_t x, bfly_int incx, bfly_int distx, size_t g,
                  bfly_int incg, bfly_int distg, size_t g_prob, size_t gx, bfly_int incgx, bfly_int distgx):
     """Gradients of y = P x."""
     cdef int result
     cdef void *p = <void *>x
     cdef void *q = <void *>g
     cdef void *r = <void *>gx
+    cdef int old
     with nogil:
+        old = limit(threads)
         if type == FF:
             result = bfly_srelaxed_perm_grad(BFLY_NO_TRANS, 0, n, count, <float *>prob, <float *>p, incx, distx,
                                              <float *>q, incg, distg, <float *>g_prob, <float *>r, incgx, distgx)
@@ -125,17 +147,20 @@ def relaxed_grad(int type, bfly_int n, bfly_int count, size_t prob, size_t x, bf
         else:
             result = bfly_zrelaxed_perm_grad(BFLY_NO_TRANS, 0, n, count, <double *>prob, p, incx, distx, q, incg, distg,
                                              <double *>g_prob, r, incgx, distgx)
+        restore(old)
     done("relaxed_permute_grad", result)
 
 
-def permute(int type, bint inverse, bfly_int n, bfly_int count, size_t perm, size_t x, bfly_int incx, bfly_int distx,
+def permute(int threads, int type, bint inverse, bfly_int n, bfly_int count, size_t perm, size_t x, bfly_int incx, bfly_int distx,
             size_t y, bfly_int incy, bfly_int disty):
     """y[i] := x[perm[i]], or y[perm[i]] := x[i]; perm is int64."""
     cdef int o = BFLY_TRANS if inverse else BFLY_NO_TRANS, result
     cdef int64_t *indices = <int64_t *>perm
     cdef void *p = <void *>x
     cdef void *q = <void *>y
+    cdef int old
     with nogil:
+        old = limit(threads)
         if type == FF:
             result = bfly_sperm(o, n, count, indices, <float *>p, incx, distx, <float *>q, incy, disty)
         elif type == CC:
@@ -144,6 +169,7 @@ def permute(int type, bint inverse, bfly_int n, bfly_int count, size_t perm, siz
             result = bfly_dperm(o, n, count, indices, <double *>p, incx, distx, <double *>q, incy, disty)
         else:
             result = bfly_zperm(o, n, count, indices, p, incx, distx, q, incy, disty)
+        restore(old)
     if result == -4:
         raise ValueError("perm must hold every index of 0 .. n - 1 exactly once")
     done("permute", result)

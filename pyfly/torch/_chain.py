@@ -15,6 +15,15 @@ from pyfly.torch._functional import butterfly_multiply, permute, relaxed_permute
 from pyfly.torch._layers import StructuredLinear, as_size, next_power_of_two, structured
 
 
+def _permuted(perm, x):
+    """``permute`` for indices known to be a permutation: torch's gather is faster for real data without gradient."""
+    if torch.compiler.is_compiling():
+        return x.index_select(-1, perm)
+    if (torch.is_grad_enabled() and x.requires_grad) or (x.is_complex() and x.numel() > perm.numel()):
+        return permute(perm, x)
+    return x.index_select(-1, perm)
+
+
 def bit_reversal(n):
     """Indices of the bit reversal of n = 2^L entries."""
     perm = torch.zeros(1, dtype=torch.int64)
@@ -91,7 +100,7 @@ class LearnablePermutation(nn.Module):
     def forward(self, input):
         """Permute the last axis."""
         if self._hard:
-            return permute(self._perm, input)
+            return _permuted(self._perm, input)
         return relaxed_permute(self.logits.sigmoid().expand(self._levels, 3), input)
 
     def _load_from_state_dict(self, *args, **kwargs):
@@ -118,7 +127,7 @@ class FixedPermutation(nn.Module):
 
     def forward(self, input):
         """Permute the last axis."""
-        return permute(self.perm, input)
+        return _permuted(self.perm, input)
 
     def extra_repr(self):
         return f"n={self.perm.numel()}"
@@ -206,7 +215,10 @@ class BPChain(StructuredLinear):
 
     def _linear(self, input):
         y = self._padded(input, self.n)
-        for permutation, twiddle in zip(self.permutations, self.factors(), strict=True):
+        factors = self.factors()
+        if self.complex and not y.is_complex():
+            y = y.to(factors[0].dtype)
+        for permutation, twiddle in zip(self.permutations, factors, strict=True):
             y = butterfly_multiply(twiddle, permutation(y), tied=self.tied)
         if y.shape[-1] != self.out_features:
             y = y[..., : self.out_features]

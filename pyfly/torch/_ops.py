@@ -17,6 +17,9 @@ import torch
 from pyfly import _raw
 from pyfly.torch import _reference
 
+# What limits torch limits the kernels too: two pools of threads on the same processors slow each other down.
+threads = torch.get_num_threads
+
 _OPS = {"N": 0, "T": 1, "C": 2, "conj": 3}
 _F, _D, _C, _Z = torch.float32, torch.float64, torch.complex64, torch.complex128
 # Factors and vectors to the number by which the core knows the pair.
@@ -203,6 +206,7 @@ def _multiply_cpu(twiddle, x, op, increasing_stride, tied):
         rows, count, inc, dist = _rows(x, n)
         y = torch.empty_like(x, memory_format=torch.contiguous_format)
         _raw.multiply(
+            threads(),
             kind,
             number,
             increasing_stride,
@@ -222,7 +226,7 @@ def _multiply_cpu(twiddle, x, op, increasing_stride, tied):
 
     def run(count, factors, numbers, _):
         (px, ix, dx), (py, iy, dy) = numbers
-        _raw.multiply(kind, number, increasing_stride, tied, n, count, factors, px, ix, dx, py, iy, dy)
+        _raw.multiply(threads(), kind, number, increasing_stride, tied, n, count, factors, px, ix, dx, py, iy, dy)
 
     lead = w.shape[:-core]
     for index, (rows, out) in enumerate(_stacks(lead, batch, x, y)):
@@ -266,6 +270,7 @@ def _multiply_grad_cpu(twiddle, x, grad, op, increasing_stride, tied, need_x=Tru
         g, _, incg, distg = _rows(grad, n)
         address = gx.data_ptr() if need_x else 0
         _raw.multiply_grad(
+            threads(),
             kind,
             number,
             increasing_stride,
@@ -290,7 +295,24 @@ def _multiply_grad_cpu(twiddle, x, grad, op, increasing_stride, tied, need_x=Tru
         (px, ix, dx), (pg, ig, dg), *out = numbers
         pgx, igx, dgx = out[0] if out else (0, 1, n)
         _raw.multiply_grad(
-            kind, number, increasing_stride, tied, n, count, factors, px, ix, dx, pg, ig, dg, g_factors, pgx, igx, dgx
+            threads(),
+            kind,
+            number,
+            increasing_stride,
+            tied,
+            n,
+            count,
+            factors,
+            px,
+            ix,
+            dx,
+            pg,
+            ig,
+            dg,
+            g_factors,
+            pgx,
+            igx,
+            dgx,
         )
 
     return _gradients(twiddle, core, x, grad, n, batch, need_x, run)
@@ -307,7 +329,7 @@ def _relaxed_cpu(prob, x, transposed):
 
     def run(count, factors, numbers, _):
         (px, ix, dx), (py, iy, dy) = numbers
-        _raw.relaxed(kind, transposed, n, count, factors, px, ix, dx, py, iy, dy)
+        _raw.relaxed(threads(), kind, transposed, n, count, factors, px, ix, dx, py, iy, dy)
 
     lead = p.shape[:-2]
     for index, (rows, out) in enumerate(_stacks(lead, batch, x, y)):
@@ -321,7 +343,7 @@ def _relaxed_grad_cpu(prob, x, grad):
 
     def run(count, factors, numbers, g_factors):
         (px, ix, dx), (pg, ig, dg), (pgx, igx, dgx) = numbers
-        _raw.relaxed_grad(kind, n, count, factors, px, ix, dx, pg, ig, dg, g_factors, pgx, igx, dgx)
+        _raw.relaxed_grad(threads(), kind, n, count, factors, px, ix, dx, pg, ig, dg, g_factors, pgx, igx, dgx)
 
     return _gradients(prob, 2, x, grad, n, batch, True, run)
 
@@ -335,7 +357,7 @@ def _permute_cpu(perm, x, inverse):
     p = _packed(perm)
     rows, count, inc, dist = _rows(x, n)
     y = x.new_empty(x.shape)
-    _raw.permute(kind, inverse, n, count, p.data_ptr(), rows.data_ptr(), inc, dist, y.data_ptr(), 1, n)
+    _raw.permute(threads(), kind, inverse, n, count, p.data_ptr(), rows.data_ptr(), inc, dist, y.data_ptr(), 1, n)
     return y
 
 
