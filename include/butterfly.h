@@ -291,6 +291,10 @@ BFLY_API int bfly_zrfit(int form, bfly_int n, bfly_int perms, const void *w, con
  * bfly_config                 One line of text: version, instruction set in use and those available, OpenMP, threads,
  *                             and whether BUTTERFLY_ISA was refused. Valid until the thread's next call of it.
  * bfly_strerror               A static text for a result of any function here, also for unknown ones.
+ * bfly_set_error_handler      For all threads: from now on handler(function, result) is called, in the thread and at the
+ *                             end of a call, for every result that is not 0. NULL, as at the start: nothing is called.
+ *                             Returns the old one. function is the name of the public function. The call has released
+ *                             all it held: the handler may leave by longjmp, and may call this library.
  * bfly_get_num_threads        The number of threads a call from this thread may use, >= 1.
  * bfly_set_num_threads        For all threads; k <= 0 returns to the default: BUTTERFLY_NUM_THREADS, else
  *                             OMP_NUM_THREADS, else the processors this process may use (affinity, cgroup).
@@ -304,6 +308,8 @@ BFLY_API int bfly_zrfit(int form, bfly_int n, bfly_int perms, const void *w, con
 BFLY_API int bfly_version(void);
 BFLY_API const char *bfly_config(void);
 BFLY_API const char *bfly_strerror(int result);
+typedef void (*bfly_error_handler)(const char *function, int result);
+BFLY_API bfly_error_handler bfly_set_error_handler(bfly_error_handler handler);
 BFLY_API int bfly_get_num_threads(void);
 BFLY_API void bfly_set_num_threads(int k);
 BFLY_API int bfly_set_num_threads_local(int k);

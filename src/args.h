@@ -14,6 +14,14 @@
         if (BFLY_UNLIKELY(!(legal))) return -(i); \
     } while (0)
 
+/* what every public function ends with: the error handler hears of a result that is not 0 */
+#define REPORT(call)                                                     \
+    do {                                                                 \
+        const int result_ = (call);                                      \
+        if (BFLY_UNLIKELY(result_ != 0)) bfly_tell(__func__, result_);   \
+        return result_;                                                  \
+    } while (0)
+
 static inline int bfly_is_op(int op) { return op >= BFLY_NO_TRANS && op <= BFLY_CONJ; }
 static inline int bfly_is_order(int order) { return order == BFLY_INCREASING || order == BFLY_DECREASING; }
 static inline int bfly_is_form(int form) { return form == BFLY_UNTIED || form == BFLY_TIED; }

@@ -75,13 +75,13 @@ static int bmm(kind t, int layout, int side, int op, int order, int form, bfly_i
                       bfly_int incx, type beta, type *y, bfly_int incy)                                            \
     {                                                                                                              \
         const double a[2] = {alpha, 0}, b[2] = {beta, 0};                                                          \
-        return bmv((kind){precision, 0, 0}, op, order, form, n, a, w, x, incx, b, y, incy);                        \
+        REPORT(bmv((kind){precision, 0, 0}, op, order, form, n, a, w, x, incx, b, y, incy));                       \
     }                                                                                                              \
     int bfly_##t##bmm(int layout, int side, int op, int order, int form, bfly_int rows, bfly_int cols, type alpha, \
                       const type *w, const type *a, bfly_int lda, type beta, type *c, bfly_int ldc)                \
     {                                                                                                              \
         const double pa[2] = {alpha, 0}, pb[2] = {beta, 0};                                                        \
-        return bmm((kind){precision, 0, 0}, layout, side, op, order, form, rows, cols, pa, w, a, lda, pb, c, ldc); \
+        REPORT(bmm((kind){precision, 0, 0}, layout, side, op, order, form, rows, cols, pa, w, a, lda, pb, c, ldc)); \
     }
 #define COMPLEX_FACES(t, type, wtype, precision, complex_w)                                                           \
     int bfly_##t##bmv(int op, int order, int form, bfly_int n, const void *alpha, const wtype *w, const void *x,      \
@@ -89,8 +89,8 @@ static int bmm(kind t, int layout, int side, int op, int order, int form, bfly_i
     {                                                                                                                 \
         const type *pa = alpha, *pb = beta;                                                                           \
         const double a[2] = {pa ? pa[0] : 0, pa ? pa[1] : 0}, b[2] = {pb ? pb[0] : 0, pb ? pb[1] : 0};                \
-        return bmv((kind){precision, complex_w, 1}, op, order, form, n, pa ? a : NULL, w, x, incx, pb ? b : NULL, y,  \
-                   incy);                                                                                             \
+        REPORT(bmv((kind){precision, complex_w, 1}, op, order, form, n, pa ? a : NULL, w, x, incx, pb ? b : NULL, y,  \
+                   incy));                                                                                            \
     }                                                                                                                 \
     int bfly_##t##bmm(int layout, int side, int op, int order, int form, bfly_int rows, bfly_int cols,                \
                       const void *alpha, const wtype *w, const void *a, bfly_int lda, const void *beta, void *c,      \
@@ -98,8 +98,8 @@ static int bmm(kind t, int layout, int side, int op, int order, int form, bfly_i
     {                                                                                                                 \
         const type *pa = alpha, *pb = beta;                                                                           \
         const double na[2] = {pa ? pa[0] : 0, pa ? pa[1] : 0}, nb[2] = {pb ? pb[0] : 0, pb ? pb[1] : 0};              \
-        return bmm((kind){precision, complex_w, 1}, layout, side, op, order, form, rows, cols, pa ? na : NULL, w, a,  \
-                   lda, pb ? nb : NULL, c, ldc);                                                                      \
+        REPORT(bmm((kind){precision, complex_w, 1}, layout, side, op, order, form, rows, cols, pa ? na : NULL, w, a,  \
+                   lda, pb ? nb : NULL, c, ldc));                                                                     \
     }
 REAL_FACES(s, float, 0)
 REAL_FACES(d, double, 1)

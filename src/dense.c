@@ -31,7 +31,7 @@ static int dense(int precision, int complex_w, int op, int order, int form, bfly
 #define DENSE(t, type, precision, complex_w)                                                                  \
     int bfly_##t##dense(int op, int order, int form, bfly_int n, const type *w, type *a, bfly_int lda)        \
     {                                                                                                         \
-        return dense(precision, complex_w, op, order, form, n, w, a, lda);                                    \
+        REPORT(dense(precision, complex_w, op, order, form, n, w, a, lda));                                   \
     }
 DENSE(s, float, 0, 0)
 DENSE(d, double, 1, 0)

@@ -91,25 +91,25 @@ static int hadamard_factors(int precision, int complex_w, int order, int form, b
 
 int bfly_cfft_factors(int direction, int order, int form, bfly_int n, void *w)
 {
-    return fft_factors(0, direction, order, form, n, w);
+    REPORT(fft_factors(0, direction, order, form, n, w));
 }
 int bfly_zfft_factors(int direction, int order, int form, bfly_int n, void *w)
 {
-    return fft_factors(1, direction, order, form, n, w);
+    REPORT(fft_factors(1, direction, order, form, n, w));
 }
 int bfly_shadamard_factors(int order, int form, bfly_int n, float *w)
 {
-    return hadamard_factors(0, 0, order, form, n, w);
+    REPORT(hadamard_factors(0, 0, order, form, n, w));
 }
 int bfly_dhadamard_factors(int order, int form, bfly_int n, double *w)
 {
-    return hadamard_factors(1, 0, order, form, n, w);
+    REPORT(hadamard_factors(1, 0, order, form, n, w));
 }
 int bfly_chadamard_factors(int order, int form, bfly_int n, void *w)
 {
-    return hadamard_factors(0, 1, order, form, n, w);
+    REPORT(hadamard_factors(0, 1, order, form, n, w));
 }
 int bfly_zhadamard_factors(int order, int form, bfly_int n, void *w)
 {
-    return hadamard_factors(1, 1, order, form, n, w);
+    REPORT(hadamard_factors(1, 1, order, form, n, w));
 }

@@ -208,7 +208,7 @@ static int fwht(int precision, int complex_x, int ordering, bfly_int n, bfly_int
     int bfly_##t##fwht(int ordering, bfly_int n, bfly_int count, real scale, const type *x, bfly_int incx,          \
                        bfly_int distx, type *y, bfly_int incy, bfly_int disty)                                      \
     {                                                                                                               \
-        return fwht(precision, complex_x, ordering, n, count, scale, x, incx, distx, y, incy, disty);               \
+        REPORT(fwht(precision, complex_x, ordering, n, count, scale, x, incx, distx, y, incy, disty));              \
     }
 FWHT(s, float, float, 0, 0)
 FWHT(d, double, double, 1, 0)

@@ -162,8 +162,8 @@ static int grad(int precision, int complex_w, int complex_x, int op, int order, 
                        const xtype *x, bfly_int incx, bfly_int distx, const xtype *gy, bfly_int incgy,               \
                        bfly_int distgy, wtype *gw, xtype *gx, bfly_int incgx, bfly_int distgx)                       \
     {                                                                                                                \
-        return grad(precision, complex_w, complex_x, op, order, form, accumulate, n, count, w, x, incx, distx, gy,   \
-                    incgy, distgy, gw, gx, incgx, distgx);                                                           \
+        REPORT(grad(precision, complex_w, complex_x, op, order, form, accumulate, n, count, w, x, incx, distx, gy,   \
+                    incgy, distgy, gw, gx, incgx, distgx));                                                          \
     }
 GRAD(s, float, float, 0, 0, 0)
 GRAD(d, double, double, 1, 0, 0)

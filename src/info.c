@@ -1,4 +1,5 @@
-/* info.c - version, configuration, error texts. */
+/* info.c - version, configuration, error texts, the error handler. */
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include "internal.h"
@@ -29,4 +30,17 @@ const char *bfly_strerror(int result)
     }
     return result < 0 && result > -32 ? "illegal argument; its position is the negative of the result"
                                       : "unknown result";
+}
+
+static _Atomic(bfly_error_handler) current_handler;
+
+bfly_error_handler bfly_set_error_handler(bfly_error_handler handler)
+{
+    return atomic_exchange_explicit(&current_handler, handler, memory_order_acq_rel);
+}
+
+void bfly_tell(const char *function, int result)
+{
+    const bfly_error_handler handler = atomic_load_explicit(&current_handler, memory_order_acquire);
+    if (handler) handler(function, result);
 }

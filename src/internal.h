@@ -122,6 +122,9 @@ extern const bfly_isa *const bfly_isa_scalar, *const bfly_isa_sse2, *const bfly_
 const bfly_isa *bfly_current_isa(void);
 int bfly_isa_refused(void); /* BUTTERFLY_ISA named one that is not available */
 
+/* info.c: calls the error handler, if there is one */
+void bfly_tell(const char *function, int result);
+
 /* threads.c: how many threads to use for this much work (vector operations), 1 where threads must not be used */
 int bfly_threads_for(double work);
 

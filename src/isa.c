@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "internal.h"
+#include "args.h"
 
 #define ISAS 5
 static const bfly_isa *const *const all[ISAS] = {&bfly_isa_scalar, &bfly_isa_sse2, &bfly_isa_neon, &bfly_isa_avx2,
@@ -46,7 +46,7 @@ int bfly_isa_refused(void)
 
 const char *bfly_get_isa(void) { return bfly_current_isa()->name; }
 
-int bfly_set_isa(const char *name)
+static int set_isa(const char *name)
 {
     const bfly_isa *isa = name ? find(strcmp(name, "auto") == 0 ? NULL : name) : NULL;
     if (!isa) return name ? BFLY_EISA : -1;
@@ -54,6 +54,8 @@ int bfly_set_isa(const char *name)
     atomic_store_explicit(&current, isa, memory_order_release);
     return 0;
 }
+
+int bfly_set_isa(const char *name) { REPORT(set_isa(name)); }
 
 const char *bfly_isas(void)
 {

@@ -184,7 +184,7 @@ static int mul(int precision, int complex_w, int complex_x, int op, int order, i
                       bfly_int disty)                                                                               \
     {                                                                                                               \
         const double a[2] = {alpha, 0}, b[2] = {beta, 0};                                                           \
-        return mul(precision, 0, 0, op, order, form, n, count, a, w, x, incx, distx, b, y, incy, disty);            \
+        REPORT(mul(precision, 0, 0, op, order, form, n, count, a, w, x, incx, distx, b, y, incy, disty));           \
     }
 #define COMPLEX_MUL(t, type, wtype, precision, complex_w)                                                           \
     int bfly_##t##mul(int op, int order, int form, bfly_int n, bfly_int count, const void *alpha, const wtype *w,   \
@@ -193,8 +193,8 @@ static int mul(int precision, int complex_w, int complex_x, int op, int order, i
     {                                                                                                               \
         const type *pa = alpha, *pb = beta;                                                                         \
         const double a[2] = {pa ? pa[0] : 0, pa ? pa[1] : 0}, b[2] = {pb ? pb[0] : 0, pb ? pb[1] : 0};              \
-        return mul(precision, complex_w, 1, op, order, form, n, count, pa ? a : NULL, w, x, incx, distx,            \
-                   pb ? b : NULL, y, incy, disty);                                                                  \
+        REPORT(mul(precision, complex_w, 1, op, order, form, n, count, pa ? a : NULL, w, x, incx, distx,            \
+                   pb ? b : NULL, y, incy, disty));                                                                 \
     }
 REAL_MUL(s, float, 0)
 REAL_MUL(d, double, 1)

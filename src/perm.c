@@ -113,7 +113,7 @@ static int perm_run(size_t size, int op, bfly_int n, bfly_int count, const bfly_
     int bfly_##t##perm(int op, bfly_int n, bfly_int count, const bfly_int *perm, const type *x, bfly_int incx,     \
                        bfly_int distx, type *y, bfly_int incy, bfly_int disty)                                     \
     {                                                                                                              \
-        return perm_run(size, op, n, count, perm, x, incx, distx, y, incy, disty);                                 \
+        REPORT(perm_run(size, op, n, count, perm, x, incx, distx, y, incy, disty));                                \
     }
 PERM(s, float, 4)
 PERM(d, double, 8)

@@ -160,14 +160,14 @@ static int relaxed_grad(int precision, int complex_x, int op, int accumulate, bf
     int bfly_##t##relaxed_perm(int op, bfly_int n, bfly_int count, const ptype *prob, const xtype *x, bfly_int incx, \
                                bfly_int distx, xtype *y, bfly_int incy, bfly_int disty)                              \
     {                                                                                                                \
-        return relaxed(precision, complex_x, op, n, count, prob, x, incx, distx, y, incy, disty);                    \
+        REPORT(relaxed(precision, complex_x, op, n, count, prob, x, incx, distx, y, incy, disty));                   \
     }                                                                                                                \
     int bfly_##t##relaxed_perm_grad(int op, int accumulate, bfly_int n, bfly_int count, const ptype *prob,           \
                                     const xtype *x, bfly_int incx, bfly_int distx, const xtype *gy, bfly_int incgy,  \
                                     bfly_int distgy, ptype *gprob, xtype *gx, bfly_int incgx, bfly_int distgx)       \
     {                                                                                                                \
-        return relaxed_grad(precision, complex_x, op, accumulate, n, count, prob, x, incx, distx, gy, incgy, distgy, \
-                            gprob, gx, incgx, distgx);                                                               \
+        REPORT(relaxed_grad(precision, complex_x, op, accumulate, n, count, prob, x, incx, distx, gy, incgy, distgy, \
+                            gprob, gx, incgx, distgx));                                                              \
     }
 RELAXED(s, float, float, 0, 0)
 RELAXED(d, double, double, 1, 0)

@@ -3,6 +3,7 @@
  * CASE(expected, change) takes the legal call, makes one change to it, and looks at the result and at the outputs.
  */
 #include <limits.h>
+#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -118,10 +119,30 @@ static int do_fft(int t, const arguments *a) { return call_fft(t, a->direction, 
 
 static int do_hadamard(int t, const arguments *a) { return call_hadamard(t, a->order, a->form, a->n, a->y); }
 
+/* What the error handler was told last, and how often. */
+static char told_function[64];
+static int told_result, told_times;
+
+static void remember(const char *function, int result)
+{
+    snprintf(told_function, sizeof told_function, "%s", function);
+    told_result = result;
+    told_times++;
+}
+
 static void one_case(int t, call *f, const arguments *a, int expected, const char *name, const char *change)
 {
+    char function[64];
+    snprintf(function, sizeof function, "bfly_%s%s", types[t].name, name);
     fill(t);
+    told_times = 0;
     int rc = f(t, a);
+    if (expected == 0)
+        CHECK(told_times == 0, "%s with %s: the error handler was called without an error", function, change);
+    else
+        CHECK(told_times == 1 && told_result == expected && strcmp(told_function, function) == 0,
+              "%s with %s: the error handler was called %d times, with %s and %d", function, change, told_times,
+              told_function, told_result);
     CHECK(rc == expected, "%s %s with %s returned %d, not %d", types[t].name, name, change, rc, expected);
     if (expected != 0) CHECK(untouched(), "%s %s with %s: an output was touched", types[t].name, name, change);
 }
@@ -341,8 +362,38 @@ static void test_factors(int t)
     CASE(0, a.n = 1; a.y = NULL);
 }
 
+static jmp_buf back;
+
+static void jump(const char *function, int result)
+{
+    (void)function;
+    longjmp(back, result);
+}
+
+static void test_handler(void)
+{
+    float x[8] = {0};
+    CHECK(bfly_set_error_handler(jump) == remember, "the old handler is not returned");
+    int result = setjmp(back);
+    if (result == 0) {
+        bfly_sfwht(BFLY_NATURAL, 8, 1, 1, x, INT64_MAX, 0, x, 1, 0);
+        result = -99;
+    }
+    CHECK(result == BFLY_EOVERFLOW, "the handler jumped back with %d", result);
+    CHECK(bfly_set_error_handler(remember) == jump, "the old handler is not returned");
+    told_times = 0;
+    bfly_set_isa("nonsense");
+    CHECK(told_times == 1 && told_result == BFLY_EISA && strcmp(told_function, "bfly_set_isa") == 0,
+          "bfly_set_isa told %s", told_function);
+    CHECK(bfly_set_error_handler(NULL) == remember, "the old handler is not returned");
+    told_times = 0;
+    CHECK(bfly_set_isa("nonsense") == BFLY_EISA && told_times == 0, "a removed handler was called");
+    CHECK(bfly_set_error_handler(NULL) == NULL, "there still is a handler");
+}
+
 int main(void)
 {
+    CHECK(bfly_set_error_handler(remember) == NULL, "there is a handler at the start");
     for (int t = 0; t < TYPES; t++) {
         test_mul(t);
         test_grad(t);
@@ -351,5 +402,6 @@ int main(void)
         test_relaxed(t);
         test_factors(t);
     }
+    test_handler();
     return finish("errors");
 }
