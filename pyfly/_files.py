@@ -14,6 +14,7 @@ import contextlib
 import json
 import math
 import os
+import re
 import tempfile
 import zipfile
 
@@ -111,7 +112,7 @@ def load_operator(path):
             with zipfile.ZipFile(file) as archive:
                 members = {info.filename: info for info in archive.infolist()}
                 read = _Reader(archive, members, size)
-                header = json.loads(read("header").tobytes())
+                header = json.loads(_shallow(read("header").tobytes()))
                 if not isinstance(header, dict) or header.get("format") != _FORMAT:
                     raise ValueError("its header does not say that it is a pyfly operator")
                 if header.get("version") != _VERSION:
@@ -195,6 +196,15 @@ def _encode(value, arrays, where):
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise TypeError(f"{where} is {type(value).__name__}, which cannot be saved; use numbers, strings, arrays")
+
+
+def _shallow(text):
+    """The text of a header whose brackets are nested as deep as an operator's at most: the parser recurses in C."""
+    plain = np.frombuffer(re.sub(rb'"(?:[^"\\]|\\.)*"', b"", text), dtype=np.uint8)
+    depth = np.cumsum(np.isin(plain, list(b"[{")).astype(np.int64) - np.isin(plain, list(b"]}")))
+    if depth.size and depth.max() > 4 * _DEPTH:
+        raise ValueError("it is nested too deeply")
+    return text
 
 
 def _decode(tree, read, classes, depth=0):

@@ -8,6 +8,7 @@ Every search works on the numbers alone: structure is tested, nothing is compare
 from __future__ import annotations
 
 import math
+import re
 import time
 
 import numpy as np
@@ -17,6 +18,8 @@ from pyfly._learn._factorization import Alternative, Factorization, distance, lo
 __all__ = ["Alternative", "Factorization", "learn", "load"]
 
 _METHODS = ("auto", "peel", "gradient")
+# a product of butterflies B, permutations P and diagonals D, in brackets with a power, real part, transposed
+_CLASS = re.compile(r"auto|D|P|(?:(?:Re)?\((?:BPP?)+\)|(?:BPP?)+)(?:\^T|\^[1-9](?:_[1-9][0-9]*)?)?")
 
 
 def learn(
@@ -91,6 +94,8 @@ def learn(
         raise ValueError(f"method = {method!r}: choose one of {', '.join(_METHODS)}")
     if not isinstance(model, str):
         raise TypeError(f"model = {model!r}: give the name of a class, such as 'BP', or 'auto'")
+    if not _CLASS.fullmatch(model):
+        raise ValueError(f"model = {model!r}: give a class like 'BP', 'BPP', 'Re(BP)', 'BPBP', '(BP)^2', or 'auto'")
     if options and method != "gradient":
         raise TypeError(f"{', '.join(sorted(options))}: only method='gradient' takes further arguments")
     if not (tied == "auto" or isinstance(tied, (bool, np.bool_))):
