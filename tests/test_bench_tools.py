@@ -89,6 +89,15 @@ def test_budget_ends_the_rounds_but_not_before_three(clock):
     assert len(measure(call, rounds=50, slot=1e-3, budget=0.0125).seconds) == 11  # two calls warm up
 
 
+def test_untimed_calls_settle_the_threads_before_each_slot(clock):
+    seen = []
+    tick = clock.takes(1e-3)
+    calls = {name: lambda name=name: (seen.append(name), tick()) for name in "ab"}
+    timing = measure(calls, rounds=2, slot=2e-3, settle=3.5e-3)
+    assert timing["a"] == pytest.approx(1e-3)
+    assert "".join(seen[-24:]) == "aaaaaabbbbbbbbbbbbaaaaaa"  # four and the two of the slot
+
+
 def test_timer_refuses_nothing_to_time():
     with pytest.raises(ValueError, match="competitors"):
         measure({})

@@ -12,7 +12,7 @@ import sys
 __all__ = ["add_arguments", "main", "run"]
 
 SECONDS, QUICK_SECONDS = 50.0, 10.0
-QUICK_PEERS = ("numpy", "scipy.fft", "pyfftw", "scipy.dct", "forward", "multiply", "memory")
+QUICK_PEERS = ("numpy", "scipy.fft", "pyfftw", "scipy.dct", "forward", "multiply", "1-thread", "memory")
 
 
 def run(groups=None, *, quick=False, threads=1, report=None):
@@ -79,12 +79,24 @@ def add_arguments(parser):
     parser.add_argument("--plot", metavar="FILE", help="write a picture of the ratios to FILE (.png, .pdf, .svg)")
 
 
+def _tell_libraries(threads):
+    """By the environment, for libraries that are not loaded yet: there may be no threadpoolctl to tell them later."""
+    for name in "OMP", "OPENBLAS", "MKL":
+        os.environ.setdefault(f"{name}_NUM_THREADS", str(threads))
+    # Intel's OpenMP spins for 200 ms after a call: too long for others to take turns with it
+    os.environ.setdefault("KMP_BLOCKTIME", "10")
+
+
 def main(args):
     """Run with parsed options; 0, or 2 when they are wrong or a file cannot be written."""
+    if args.threads >= 1:
+        _tell_libraries(args.threads)
     from pyfly._bench import report
     from pyfly._bench.peers import PEERS
 
     names = [name for name in PEERS if not args.quick or name in QUICK_PEERS]
+    if args.threads == 1:
+        names.remove("1-thread")
 
     def show(machine, row):
         if row is None:

@@ -8,6 +8,8 @@ from pyfly._bench.timer import measure
 
 __all__ = ["check", "measure_case"]
 
+SETTLE = 0.04  # seconds before the slot of another library when they have threads
+
 
 def check(problem, peers):
     """Compare what the calls compute: a fast wrong peer, or pyfly, would make the figures worthless.
@@ -50,7 +52,8 @@ def measure_case(case, machine, *, peers=None, slot=1e-3, rounds=9, budget=None)
     found = peers_of(problem, peers, machine.threads)
     check(problem, found)
     calls = {"pyfly": problem.call} | {name: peer.call for name, peer in found.items()}
-    timing = measure(calls, slot=slot, rounds=rounds, budget=budget)
+    settle = SETTLE if machine.threads > 1 else 0
+    timing = measure(calls, slot=slot, rounds=rounds, budget=budget, settle=settle)
     seconds = timing["pyfly"]
     floor, limit = machine.floor(problem.dtype, problem.slots, problem.traffic, problem.resident)
     return {

@@ -136,7 +136,7 @@ def measure_machine(threads=1, *, rounds=9, largest=MOST_BYTES):
     for kind in "fd":
         a = np.full((m, m), 1 / m, dtype=kind)
         products[kind] = partial(np.matmul, a, a, out=np.empty_like(a))
-    timing = measure(products, rounds=rounds)
+    timing = measure(products, rounds=rounds, settle=0.02 if threads > 1 else 0)
     # the best round: what the machine can do is a limit, not an average
     peak = {kind: 2 * m**3 / timing.seconds[:, i].min() for i, kind in enumerate(products)}
     ranges = {

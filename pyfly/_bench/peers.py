@@ -9,6 +9,7 @@
                                   FFTW_MEASURE, timed by execute()
     scipy.dct   real transform into a real one
     forward     pyfly's own product on the same data;   multiply: pyfly's product with the unplanned factors
+    1-thread    pyfly on one thread, where the run has more: the speed-up by threads
     memory      numpy.copyto(y, x); one vector: reading the factors once, by a dot product of their halves
 
 A peer exists where its library is installed and its memory is reasonable. All get the vectors in the layout they like.
@@ -21,6 +22,7 @@ from functools import partial
 
 import numpy as np
 
+from pyfly import _core
 from pyfly._bench.timer import optional
 
 __all__ = ["PEERS", "Peer", "load", "peers_of"]
@@ -45,7 +47,8 @@ class Peer:
 def _numpy(problem, threads):
     x, y, kind = problem.x, np.empty_like(problem.y), problem.kind
     if kind == "permute":
-        take = partial(np.take, x, problem.perm, axis=-1, out=y, mode="clip")  # with "raise" NumPy buffers out
+        take = problem.with_out(np.take, x, problem.perm, axis=-1, mode="clip")  # with "raise" NumPy buffers out
+        take.keywords.update({"out": y} if "out" in take.keywords else {})
         return Peer(take, take, problem.result)
     dense = problem.dense
     if dense is None:
@@ -60,9 +63,9 @@ def _numpy(problem, threads):
         return Peer(both, both, problem.result)
     if problem.batch == 1:
         product = problem.with_out(np.dot, dense, x)
-        product.keywords.update({"out": y} if "out" in product.keywords else {})
     else:
-        product = partial(np.matmul, x, np.ascontiguousarray(dense.T), out=y)
+        product = problem.with_out(np.matmul, x, np.ascontiguousarray(dense.T))
+    product.keywords.update({"out": y} if "out" in product.keywords else {})  # not pyfly's array
     return Peer(product, product, problem.result)
 
 
@@ -178,6 +181,19 @@ def _multiply(problem, threads):
     return Peer(problem.multiply) if problem.kind == "plan" else None
 
 
+def _one_thread(problem, threads):
+    if threads == 1:
+        return None
+    call = problem.call
+
+    def alone():
+        before = _core.set_num_threads_local(1)  # what pyfly.num_threads does, without its microsecond
+        call()
+        _core.set_num_threads_local(before)
+
+    return Peer(alone)
+
+
 def _memory(problem, threads):
     if problem.kind in ("fwht", "permute", "relaxed"):
         return Peer(partial(np.copyto, np.empty_like(problem.x), problem.x))
@@ -199,6 +215,7 @@ PEERS = {
     "scipy.dct": _scipy_dct,
     "forward": _forward,
     "multiply": _multiply,
+    "1-thread": _one_thread,
     "memory": _memory,
 }
 

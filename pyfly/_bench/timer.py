@@ -58,6 +58,12 @@ def _slot(call, calls):
     return perf_counter() - begin
 
 
+def _settle(call, seconds):
+    end = perf_counter() + seconds
+    while perf_counter() < end:
+        call()
+
+
 def _calibrate(call, slot):
     """Number of calls that fill a slot; warms caches and lazy initialisation on the way."""
     call()
@@ -70,7 +76,7 @@ def _calibrate(call, slot):
         calls = min(MOST_CALLS, max(2 * calls, int(0.7 * calls * slot / max(seconds, 1e-9))))
 
 
-def measure(competitors, *, slot=1e-3, rounds=9, budget=None):
+def measure(competitors, *, slot=1e-3, rounds=9, budget=None, settle=0.0):
     """Time callables against each other.
 
     Parameters
@@ -83,6 +89,9 @@ def measure(competitors, *, slot=1e-3, rounds=9, budget=None):
         At least 1; all are made unless `budget` ends the measurement, then no fewer than 3 (or `rounds`).
     budget : float, optional
         Seconds after which no further round begins.
+    settle : float
+        Seconds of calls that are not timed before each slot. For more than one thread: a library's threads spin for
+        some time after its calls (OpenBLAS's: some 30 ms) and share processors with those of the next competitor.
 
     Returns
     -------
@@ -106,13 +115,19 @@ def measure(competitors, *, slot=1e-3, rounds=9, budget=None):
         raise ValueError(f"rounds={rounds} must be at least 1")
     names = list(competitors)
     begin = perf_counter()
-    calls = {name: _calibrate(competitors[name], slot) for name in names}
+    calls = {}
+    for name in names:
+        _settle(competitors[name], settle)
+        calls[name] = _calibrate(competitors[name], slot)
     seconds = []
     for i in range(rounds):
         if budget is not None and i >= min(3, rounds) and perf_counter() - begin > budget:
             break
         order = names[i % len(names) :] + names[: i % len(names)]
-        row = {name: _slot(competitors[name], calls[name]) / calls[name] for name in order}
+        row = {}
+        for name in order:
+            _settle(competitors[name], settle)
+            row[name] = _slot(competitors[name], calls[name]) / calls[name]
         seconds.append([row[name] for name in names])
     return Timing(names, seconds, calls)
 
