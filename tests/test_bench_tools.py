@@ -1,9 +1,11 @@
 """The benchmark's tools: the timer measures, limits are plausible, every case and peer computes the same numbers."""
 
 import argparse
+import importlib.util
 import json
 import os
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -224,3 +226,33 @@ def test_wrong_options_end_with_2(words, message, capsys):
 
 def test_every_group_is_in_the_table():
     assert GROUPS[0] == "first" and set(GROUPS) == {case.group for case in CASES}
+
+
+@pytest.fixture
+def paper_speed():
+    path = Path(__file__).parent.parent / "bench" / "paper_speed.py"
+    spec = importlib.util.spec_from_file_location("paper_speed", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_papers_figures_are_redone_and_drawn(paper_speed, tmp_path, capsys):
+    figures, picture = tmp_path / "p.json", tmp_path / "p.png"
+    assert paper_speed.main(["--largest", "64", "--json", str(figures), "--plot", str(picture)]) == 0
+    measured = json.loads(figures.read_text())["measured"]
+    for name, base in ("inference", "GEMV"), ("training", "GEMM"):
+        (row,) = measured[name]
+        assert row["n"] == 64 and row["speedup"].keys() == row["seconds"].keys() - {base}
+        assert min(*row["speedup"].values(), *row["seconds"].values()) > 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    out = capsys.readouterr().out
+    assert "BP publ." in out and "forward and backward, batch 256" in out
+
+
+def test_the_papers_competitors_compute_what_their_names_say(paper_speed):
+    calls = paper_speed.inference(64, np.random.default_rng(0))
+    assert np.allclose(calls["BP"](), calls["GEMV"](), rtol=0, atol=1e-4)
+    assert np.array_equal(paper_speed.bit_reversal(8), [0, 4, 2, 6, 1, 5, 3, 7])
+    assert not np.allclose(calls["B alone"](), calls["BP"](), rtol=0, atol=1e-4)
+    assert np.allclose(calls["FFT"](), calls["FFT c64"](), rtol=0, atol=1e-4)
