@@ -119,4 +119,6 @@ def test_noise(n, size):
         assert not found.converged
         assert found.relative_error < 1.02 * size, (make, found)
         assert found.verify(clean) < size
-        assert found.permutation_in_words == exact.permutation_in_words
+        if make not in (targets.hadamard, targets.walsh):
+            # a Walsh-Hadamard matrix is one for many orders of its columns
+            assert found.permutation_in_words == exact.permutation_in_words

@@ -132,8 +132,9 @@ def learn(
         options=options,
     )
     operator = found.operator
-    length, missed = norm(matrix, scale), distance(operator, matrix, scale)
-    error = missed / length
+    length = norm(matrix, scale)
+    error = found.measured if found.measured is not None else distance(operator, matrix, scale) / length
+    missed = error * length
     m, n = matrix.shape
     return Factorization(
         operator=operator,

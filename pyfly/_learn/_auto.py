@@ -17,9 +17,9 @@ from pyfly._learn import _peel
 from pyfly._learn._cluster import guess
 from pyfly._learn._convolution import convolution, hankel, scrambled_circulant
 from pyfly._learn._corner import assemble
-from pyfly._learn._factorization import distance
+from pyfly._learn._factorization import distance, square
 from pyfly._learn._monomial import diagonalised, monomial, scrambled
-from pyfly._learn._realpart import real_part
+from pyfly._learn._realpart import rank_share, real_part
 from pyfly._learn._scaling import scaled_unitary
 
 # A structure that leaves more than this share of the target's energy is chance.
@@ -75,20 +75,23 @@ class _Search:
 
     def __init__(self, target, tol, tied, model, progress):
         self.target, self.tol, self.tied, self.model, self.progress = target, tol, tied, model, progress
-        self.norm = float(np.linalg.norm(target))
+        self.norm = math.sqrt(square(target))
         self.real = not np.iscomplexobj(target)
-        self.best, self.error = None, math.inf
+        self.best, self.error, self.numbers = None, math.inf, math.inf
 
     def take(self, found, error=None):
         """Keep a product if it is wanted and better; say whether the search is over."""
         if found is None or not fits(found.model, self.model) or (self.tied is True and not found.tied):
             return False
-        if error is None:
+        measured = error is None
+        if measured:
             error = self.measure(found)
             found.history = [*found.history[:-1], error]
-        # a more special form found later must leave clearly less
-        if error < self.error * 0.9:
-            self.best, self.error = found, error
+        # a form with more numbers must leave clearly less
+        numbers = sum(factor.n_parameters for factor in found.factors)
+        if error < self.error * (0.9 if numbers > self.numbers else 0.985):
+            self.best, self.error, self.numbers = found, error, numbers
+            found.measured = error if measured else None
         return self.error <= self.tol
 
     def measure(self, found):
@@ -125,7 +128,7 @@ def _levels(search):
     if not fits("BP", search.model):
         return False
     search.tell("BP")
-    if len(search.target) > 4 and _peel.likely(search.target) > _CLEAR:
+    if len(search.target) > 4 and min(rank_share(view, 1) for view in (search.target, search.target.T)) > _CLEAR:
         return False
     found = _peel.peel(search.target, tol=search.tol, tied=search.tied, any_order=False, progress=search.progress)
     return search.take(found, found.history[-1])

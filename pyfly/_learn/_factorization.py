@@ -15,7 +15,7 @@ from pyfly._learn._words import in_words
 if TYPE_CHECKING:
     from pyfly._operators import Operator
 
-# Columns of the model formed at a time, in bytes: the error needs no second matrix of the target's size.
+# Rows of the model formed at a time, in bytes: the error needs no second matrix of the target's size.
 _SLAB_BYTES = 1 << 22
 
 
@@ -184,8 +184,8 @@ class Factorization:
             raise ValueError(f"blocks = {blocks}: choose 1 to {min(m, n)}")
         scale = magnitude(target)
         squares = np.zeros((m, n))
-        for columns, part in _slabs(self.operator):
-            squares[:, columns] = np.abs((part - target[:, columns]) / scale) ** 2
+        for part_rows, part in _slabs(self.operator):
+            squares[part_rows] = np.abs(part / scale - target[part_rows] / scale) ** 2
         rows, columns = (np.linspace(0, size, blocks + 1).astype(int) for size in (m, n))
         sums = np.add.reduceat(np.add.reduceat(squares, rows[:-1], 0), columns[:-1], 1)
         mean = sums / np.outer(np.diff(rows), np.diff(columns))
@@ -336,32 +336,41 @@ def norm(target, scale):
     total = 0.0
     for rows in _row_slabs(target):
         part = np.asarray(rows, dtype=np.complex128 if np.iscomplexobj(rows) else np.float64) / scale
-        total += float(np.vdot(part, part).real)
+        total += square(part)
     return float(np.sqrt(total))
+
+
+def square(x):
+    """Sum of squares, without BLAS: its threads and those of the kernels would wait for each other."""
+    flat = np.ascontiguousarray(x).ravel().view(np.float64)
+    return float(np.einsum("i,i->", flat, flat))
 
 
 def distance(operator, target, scale):
-    """Frobenius norm of ``(target - operator) / scale`` in float64, a slab of columns at a time."""
+    """Frobenius norm of ``(target - operator) / scale`` in float64, a slab of rows at a time."""
+    # squares of numbers of this size neither overflow nor vanish
+    moderate = 1e-140 < scale < 1e140
     total = 0.0
-    for columns, part in _slabs(operator):
-        # rows of `part.T` lie as the operator wrote them; half the magnitude each, since a difference may overflow
-        difference = part.T / scale
-        difference = difference - target[:, columns].T / scale
-        total += float(np.vdot(difference, difference).real)
-    return float(np.sqrt(total))
+    for rows, part in _slabs(operator):
+        if moderate:
+            part -= target[rows]
+        else:
+            part = part / scale - target[rows] / scale
+        total += square(part)
+    return float(np.sqrt(total)) / (scale if moderate else 1.0)
 
 
 def _slabs(operator):
-    """Columns of the operator's matrix: pairs (slice, array of shape (m, width)) in float64 or complex128."""
+    """Rows of the operator's matrix: pairs (slice, array in float64 or complex128, to be overwritten)."""
     m, n = operator.shape
     double = np.complex128 if np.issubdtype(operator.dtype, np.complexfloating) else np.float64
-    single = operator.dtype.char in "fF"
-    width = max(1, min(n, _SLAB_BYTES // (16 * max(m, n, 1))))
-    for start in range(0, n, width):
-        stop = min(start + width, n)
-        unit = np.zeros((stop - start, n), np.float32 if single else np.float64)
+    turned = operator.T
+    height = max(1, min(m, _SLAB_BYTES // (16 * max(m, n))))
+    for start in range(0, m, height):
+        stop = min(start + height, m)
+        unit = np.zeros((stop - start, m), np.float32 if operator.dtype.char in "fF" else np.float64)
         unit[np.arange(stop - start), np.arange(start, stop)] = 1
-        yield slice(start, stop), np.asarray(operator.apply(unit), dtype=double).T
+        yield slice(start, stop), np.array(turned.apply(unit), dtype=double, copy=None)
 
 
 def _row_slabs(target):

@@ -36,6 +36,8 @@ class Found:
         One sentence for the user on how it was found or why not.
     size : int or None
         Size of the factors where the target is the corner of a larger product.
+    measured : float or None
+        Relative error of the product itself, where the search has computed it.
     """
 
     factors: tuple[Operator, ...]
@@ -45,3 +47,4 @@ class Found:
     history: list[float] = field(default_factory=list)
     note: str = ""
     size: int | None = None
+    measured: float | None = None

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pyfly._learn._cluster import guess, peel_clustered
+from pyfly._learn._factorization import square
 from pyfly._learn._found import Found
 from pyfly._learn._levels import Step, Tied, Untied
 
@@ -145,12 +146,6 @@ def _peel(target, tol, tied, any_order, progress):
             shared, (candidate, path) = True, found
     report.done()
     return _found(candidate, path, shared, norm2, tol)
-
-
-def likely(target):
-    """Lower bound of the share of the energy that any B P or its transpose leaves, from a few rows and columns."""
-    with np.errstate(under="ignore"):
-        return min(_bound(Untied(), view) for view in (target, target.T)) / _norm2(target)
 
 
 def _candidates(target):
@@ -343,4 +338,4 @@ def _bound(levels, matrix):
 
 
 def _norm2(matrix):
-    return float(np.linalg.norm(matrix)) ** 2
+    return square(matrix)

@@ -101,10 +101,19 @@ def _split(nodes, bit):
     return nodes.reshape(2 * count, m // 2)
 
 
-def _share(target, nodes, rng):
-    """Energy beyond rank two in random blocks: rows equal mod the width of the nodes, columns of one node."""
+def rank_share(target, rank):
+    """Share of the energy beyond a rank in small blocks three levels down, for the best bits of these levels."""
+    n = len(target)
+    beam = [np.arange(n)[None]]
+    for _ in range(min(3, n.bit_length() - 2)):
+        beam = [_split(nodes, bit) for nodes in beam for bit in (0, 1)]
+    return min(_share(target, nodes, np.random.default_rng(n), rank) for nodes in beam)
+
+
+def _share(target, nodes, rng, rank=2):
+    """Energy beyond a rank in random blocks: rows equal mod the width of the nodes, columns of one node."""
     count, width = nodes.shape
-    if count < 3 or width < 3:
+    if min(count, width) <= rank:
         return 0.0
     rows = np.stack([rng.choice(count, min(_ROWS, count), replace=False) for _ in range(_BLOCKS)]) * width
     rows += rng.integers(width, size=(_BLOCKS, 1))
@@ -113,11 +122,11 @@ def _share(target, nodes, rng):
     blocks = target[rows[:, :, None], columns[:, None, :]]
     for axis in (2, 1):
         # rank does not depend on the scale of rows and columns, the share would
-        size = np.sqrt(np.square(blocks).sum(axis=axis, keepdims=True))
+        size = np.sqrt(np.square(np.abs(blocks)).sum(axis=axis, keepdims=True))
         blocks = blocks / np.where(size > 0, size, 1)
     values = np.linalg.svd(blocks, compute_uv=False) ** 2
     total = values.sum()
-    return float(values[:, 2:].sum() / total) if total > 0 else 0.0
+    return float(values[:, rank:].sum() / total) if total > 0 else 0.0
 
 
 def _attempt(shown, order, threshold, tied):

@@ -26,6 +26,8 @@ class Outcome:
     method : str
         Name of the search that found it.
     alternatives : list of Alternative
+    measured : float or None
+        Relative error of exactly this operator, if it is known already.
     """
 
     operator: object
@@ -36,6 +38,7 @@ class Outcome:
     note: str
     method: str
     alternatives: list = field(default_factory=list)
+    measured: float | None = None
 
 
 def search(matrix, scale, *, method, model, tol, tied, max_depth, expansion, seed, progress, options):
@@ -85,9 +88,12 @@ def search(matrix, scale, *, method, model, tol, tied, max_depth, expansion, see
         operator = operator * scale
     if isinstance(operator, Scaled) and operator.alpha == 1:
         operator = operator.op
+    # a power of two changes no digit, unless it leaves the range of normal numbers
+    measured = found.measured if 1e-200 < scale < 1e200 else None
     if matrix.dtype in (np.float32, np.complex64):
+        measured = None
         operator = operator.astype(np.complex64 if operator.dtype.kind == "c" else np.float32)
-    return Outcome(operator, found.model, found.permutation, found.tied, found.history, found.note, how)
+    return Outcome(operator, found.model, found.permutation, found.tied, found.history, found.note, how, [], measured)
 
 
 def _double(matrix, scale, size):
