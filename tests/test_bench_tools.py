@@ -48,7 +48,9 @@ def clock(monkeypatch):
 @pytest.fixture
 def machine():
     rate = {"L1": 100e9, "L2": 50e9, "L3": 20e9, "DRAM": 10e9}
-    return Machine("none", "none", 1, {"f": 100e9, "d": 50e9}, rate, rate, {"L1": 2**15, "L2": 2**19, "L3": 2**23})
+    return Machine(
+        "none", "scalar", "avx2", 1, {"f": 100e9, "d": 50e9}, rate, rate, {"L1": 2**15, "L2": 2**19, "L3": 2**23}
+    )
 
 
 def test_timer_gives_the_ratio_of_known_durations(clock):
@@ -182,6 +184,7 @@ def test_a_measured_case_has_what_the_table_shows(machine):
     text, title = report.line(row, names), report.header(names)
     assert text.startswith("multiply float32 n=64 batch=4")
     assert len(text) <= len(title)
+    assert report.legend(machine).startswith("pyfly was held to scalar")
 
 
 def test_the_table_begins_with_the_dense_product_and_is_short_when_quick():

@@ -114,7 +114,7 @@ def main(args):
     except ValueError as error:
         print(f"pyfly bench: {error}", file=sys.stderr)
         return 2
-    print(f"\n{report.legend()}")
+    print(f"\n{report.legend(machine)}")
     try:
         if args.json:
             report.write_json(args.json, machine, rows, {"quick": args.quick, "threads": args.threads})

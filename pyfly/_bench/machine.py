@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 import pyfly
+from pyfly import _core
 from pyfly._bench.timer import measure
 
 __all__ = ["Machine", "cache_sizes", "measure_machine"]
@@ -31,6 +32,7 @@ class Machine:
 
     name: str
     isa: str
+    best_isa: str
     threads: int
     peak: dict
     read: dict
@@ -151,4 +153,6 @@ def measure_machine(threads=1, *, rounds=9, largest=MOST_BYTES):
         for level, (small, large) in ranges.items():
             seconds = _slope(calls, small, large, 3 if level == "DRAM" else rounds)
             rate[name][level] = (threads if level in ("L1", "L2") else 1) / seconds
-    return Machine(_processor(), pyfly.get_isa(), threads, peak, rate["read"], rate["copy"], caches)
+    return Machine(
+        _processor(), pyfly.get_isa(), _core.available_isas()[-1], threads, peak, rate["read"], rate["copy"], caches
+    )

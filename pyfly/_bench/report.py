@@ -34,8 +34,12 @@ def line(row, names):
     return (left + "".join(f"{_ratio(row['ratios'].get(name)):>{len(name) + 2}}" for name in names)).rstrip()
 
 
-def legend():
-    return (
+def legend(machine):
+    """What the columns mean."""
+    held = (
+        f"pyfly was held to {machine.isa}, its peers use what they find.\n" if machine.isa != machine.best_isa else ""
+    )
+    return held + (
         "a vector: pyfly's time for one of the batch. GFLOP/s: two for each product with a stored number.\n"
         "limit: share of the matrix product's rate (FMA) or of the bandwidth (memory), whichever binds.\n"
         "Peers: their time over pyfly's, so above 1 pyfly is faster; scipy.fft, pyfftw and mkl_fft do a complex\n"
