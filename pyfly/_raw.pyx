@@ -41,8 +41,8 @@ cdef int done(str function, int result) except -1:
     raise ValueError(f"{function}: the library refused argument {-result}" if result < 0 else text)
 
 
-def multiply(int threads, int type, int op, bint increasing_stride, bint tied, bfly_int n, bfly_int count, size_t twiddle, size_t x,
-             bfly_int incx, bfly_int distx, size_t y, bfly_int incy, bfly_int disty):
+def multiply(int threads, int type, int op, bint increasing_stride, bint tied, bfly_int n, bfly_int count, size_t
+             twiddle, size_t x, bfly_int incx, bfly_int distx, size_t y, bfly_int incy, bfly_int disty):
     """y := op(B) x."""
     cdef int o = OPS[op], order = BFLY_INCREASING if increasing_stride else BFLY_DECREASING
     cdef int form = BFLY_TIED if tied else BFLY_UNTIED, result
@@ -70,9 +70,9 @@ def multiply(int threads, int type, int op, bint increasing_stride, bint tied, b
     done("butterfly_multiply", result)
 
 
-def multiply_grad(int threads, int type, int op, bint increasing_stride, bint tied, bfly_int n, bfly_int count, size_t twiddle,
-                  size_t x, bfly_int incx, bfly_int distx, size_t g, bfly_int incg, bfly_int distg, size_t g_twiddle,
-                  size_t gx, bfly_int incgx, bfly_int distgx):
+def multiply_grad(int threads, int type, int op, bint increasing_stride, bint tied, bfly_int n, bfly_int count, size_t
+                  twiddle, size_t x, bfly_int incx, bfly_int distx, size_t g, bfly_int incg, bfly_int distg, size_t
+                  g_twiddle, size_t gx, bfly_int incgx, bfly_int distgx):
     """Gradients of y = op(B) x."""
     cdef int o = OPS[op], order = BFLY_INCREASING if increasing_stride else BFLY_DECREASING
     cdef int form = BFLY_TIED if tied else BFLY_UNTIED, result
@@ -104,8 +104,8 @@ def multiply_grad(int threads, int type, int op, bint increasing_stride, bint ti
     done("butterfly_multiply_grad", result)
 
 
-def relaxed(int threads, int type, bint transposed, bfly_int n, bfly_int count, size_t prob, size_t x, bfly_int incx, bfly_int distx,
-            size_t y, bfly_int incy, bfly_int disty):
+def relaxed(int threads, int type, bint transposed, bfly_int n, bfly_int count, size_t prob, size_t x, bfly_int incx,
+            bfly_int distx, size_t y, bfly_int incy, bfly_int disty):
     """y := P x or P^T x; prob is real."""
     cdef int o = BFLY_TRANS if transposed else BFLY_NO_TRANS, result
     cdef void *p = <void *>x
@@ -125,8 +125,9 @@ def relaxed(int threads, int type, bint transposed, bfly_int n, bfly_int count, 
     done("relaxed_permute", result)
 
 
-def relaxed_grad(int threads, int type, bfly_int n, bfly_int count, size_t prob, size_t x, bfly_int incx, bfly_int distx, size_t g,
-                 bfly_int incg, bfly_int distg, size_t g_prob, size_t gx, bfly_int incgx, bfly_int distgx):
+def relaxed_grad(int threads, int type, bfly_int n, bfly_int count, size_t prob, size_t x, bfly_int incx, bfly_int
+                 distx, size_t g, bfly_int incg, bfly_int distg, size_t g_prob, size_t gx, bfly_int incgx, bfly_int
+                 distgx):
     """Gradients of y = P x."""
     cdef int result
     cdef void *p = <void *>x
@@ -151,8 +152,8 @@ def relaxed_grad(int threads, int type, bfly_int n, bfly_int count, size_t prob,
     done("relaxed_permute_grad", result)
 
 
-def permute(int threads, int type, bint inverse, bfly_int n, bfly_int count, size_t perm, size_t x, bfly_int incx, bfly_int distx,
-            size_t y, bfly_int incy, bfly_int disty):
+def permute(int threads, int type, bint inverse, bfly_int n, bfly_int count, size_t perm, size_t x, bfly_int incx,
+            bfly_int distx, size_t y, bfly_int incy, bfly_int disty):
     """y[i] := x[perm[i]], or y[perm[i]] := x[i]; perm is int64."""
     cdef int o = BFLY_TRANS if inverse else BFLY_NO_TRANS, result
     cdef int64_t *indices = <int64_t *>perm
