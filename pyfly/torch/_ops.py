@@ -113,6 +113,25 @@ def _check_multiply(twiddle, x, op, tied):
     return kind, n, _batch("twiddle", shape[:-core], x)
 
 
+# what _check_multiply has passed for one set of factors: looking it up takes a fifth of its time
+_known = {}
+
+
+def _check_one(twiddle, x, op, tied):
+    """Type number and length for factors without leading sizes; None where there are some."""
+    if twiddle.dim() != (3 if tied else 4) or x.dim() == 0:
+        return None
+    n = x.shape[-1]
+    key = (twiddle.dtype, x.dtype, twiddle.shape, n, op, tied)
+    kind = _known.get(key)
+    if kind is None:
+        kind = _check_multiply(twiddle, x, op, tied)[0]
+        if len(_known) > 10000:
+            _known.clear()
+        _known[key] = kind
+    return kind, n
+
+
 def _check_grad(grad, x, batch):
     if grad.shape != (*batch, x.shape[-1]) or grad.dtype != x.dtype or grad.device != x.device:
         raise ValueError(
@@ -198,11 +217,11 @@ def _call(run, factors_in, n, inputs, outputs, factors_out=0):
 
 
 def _multiply_cpu(twiddle, x, op, increasing_stride, tied):
-    kind, n, batch = _check_multiply(twiddle, x, op, tied)
-    number = _OPS[op]
-    w = _packed(twiddle)
-    core = 3 if tied else 4
-    if w.dim() == core:
+    one = _check_one(twiddle, x, op, tied)
+    w = twiddle if twiddle.is_contiguous() else twiddle.contiguous()
+    number = _OPS.get(op)
+    if one is not None:
+        kind, n = one
         rows, count, inc, dist = _rows(x, n)
         y = torch.empty_like(x, memory_format=torch.contiguous_format)
         _raw.multiply(
@@ -222,6 +241,8 @@ def _multiply_cpu(twiddle, x, op, increasing_stride, tied):
             n,
         )
         return y
+    kind, n, batch = _check_multiply(twiddle, x, op, tied)
+    core = 3 if tied else 4
     y = x.new_empty((*batch, n))
 
     def run(count, factors, numbers, _):
@@ -257,11 +278,12 @@ def _gradients(factors, core, x, grad, n, batch, need_x, run):
 
 
 def _multiply_grad_cpu(twiddle, x, grad, op, increasing_stride, tied, need_x=True):
-    kind, n, batch = _check_multiply(twiddle, x, op, tied)
-    _check_grad(grad, x, batch)
-    number = _OPS[op]
+    one = _check_one(twiddle, x, op, tied)
+    number = _OPS.get(op)
     core = 3 if tied else 4
-    if twiddle.dim() == core and x.dim() <= 2 and grad.numel():
+    if one is not None and x.dim() <= 2 and grad.numel():
+        kind, n = one
+        _check_grad(grad, x, x.shape[:-1])
         # the common case without a loop over stacks, which costs as much as the gradients of a short vector
         w = _packed(twiddle)
         gw = torch.empty_like(w)
@@ -290,6 +312,8 @@ def _multiply_grad_cpu(twiddle, x, grad, op, increasing_stride, tied, need_x=Tru
             n,
         )
         return gw, gx
+    kind, n, batch = _check_multiply(twiddle, x, op, tied)
+    _check_grad(grad, x, batch)
 
     def run(count, factors, numbers, g_factors):
         (px, ix, dx), (pg, ig, dg), *out = numbers

@@ -55,16 +55,22 @@ def apply(op, factors, x, *args):
 
 def _run(op, factors, x, *args):
     """The kernel itself, no derivative being wanted."""
-    if _plain(factors) and _plain(x) and not _modes() and not _tracing():
+    if _plain(factors, x) and not _modes() and not _tracing():
         third = args[0] if args else None
-        if not isinstance(third, torch.Tensor) or _plain(third):
+        if not isinstance(third, torch.Tensor) or _plain(third, x):
             return KERNELS[op][0](factors, x, *args)
     with _below_autograd():
         return op(factors, x, *args)
 
 
-def _plain(tensor):
-    return type(tensor) in _PLAIN and tensor.is_cpu and not tensor.is_neg() and not tensor.is_conj()
+def _plain(a, b):
+    return (
+        type(a) in _PLAIN
+        and type(b) in _PLAIN
+        and a.is_cpu
+        and b.is_cpu
+        and not (a.is_neg() or b.is_neg() or a.is_conj() or b.is_conj())
+    )
 
 
 def _differentiable(factors, x, grad=None, *_):
