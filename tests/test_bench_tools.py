@@ -4,6 +4,7 @@ import argparse
 import importlib.util
 import json
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from pyfly._bench import report
 from pyfly._bench.cases import CASES, GROUPS, Case, Problem, available
 from pyfly._bench.comparison import check, measure_case
 from pyfly._bench.machine import Machine, cache_sizes, measure_machine
-from pyfly._bench.peers import PEERS, Peer, peers_of
+from pyfly._bench.peers import PEERS, Peer, load, peers_of
 from pyfly._bench.timer import Timing, measure, threads
 
 KINDS = sorted({case.kind for case in available(CASES)})
@@ -161,6 +162,15 @@ def test_cases_and_peers_compute_the_same(kind, dtype, batch):
         assert {"numpy", "scipy.fft"} & peers.keys()
     for peer in peers.values():
         peer.call()
+
+
+def test_only_installed_libraries_are_peers(monkeypatch):
+    for name in "torch", "lazylinop", "pyfaust", "pyfftw", "mkl_fft", "threadpoolctl":
+        monkeypatch.setitem(sys.modules, name, None)
+    problem = Problem.of(Case("test", "multiply", "f", 16, 4))
+    with threads(1):
+        assert peers_of(problem).keys() == {"numpy", "scipy.fft", "scipy.dct"}
+    assert load(["numpy", "torch", "pyfftw", "memory"]) == ["numpy", "memory"]
 
 
 def test_a_peer_with_other_numbers_is_noticed():

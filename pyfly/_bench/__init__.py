@@ -92,11 +92,9 @@ def main(args):
     if args.threads >= 1:
         _tell_libraries(args.threads)
     from pyfly._bench import report
-    from pyfly._bench.peers import PEERS
+    from pyfly._bench.peers import load
 
-    names = [name for name in PEERS if not args.quick or name in QUICK_PEERS]
-    if args.threads == 1:
-        names.remove("1-thread")
+    names = [name for name in load(QUICK_PEERS if args.quick else None) if name != "1-thread" or args.threads > 1]
 
     def show(machine, row):
         if row is None:

@@ -221,10 +221,9 @@ PEERS = {
 
 
 def load(names=None):
-    """Import the libraries of these peers, all by default, where they are installed."""
-    for name in PEERS if names is None else names:
-        if name in MODULES:
-            optional(MODULES[name])
+    """Import the libraries of these peers, all by default; returns the names of those that are installed."""
+    names = PEERS if names is None else names
+    return [name for name in names if name not in MODULES or optional(MODULES[name]) is not None]
 
 
 def peers_of(problem, names=None, threads=1):
