@@ -285,6 +285,72 @@ BFLY_API int bfly_crfit(int form, bfly_int n, bfly_int perms, const void *w, con
 BFLY_API int bfly_zrfit(int form, bfly_int n, bfly_int perms, const void *w, const double *prob, const double *a,
                         bfly_int lda, double *f, void *gw, double *gprob);
 
+/* ---- plans: fixed factors, packed for speed --------------------------------------------------------------------
+ *
+ * A plan is a chain of items that act on a vector of length n from the first to the last:
+ *
+ *     BFLY_ITEM_BUTTERFLY    x := op(B) x    order, form and data as in bfly_?mul: data is w
+ *     BFLY_ITEM_PERMUTATION  x := op(P) x    data: bfly_int[n], (P x)[i] = x[perm[i]]; type is not read
+ *     BFLY_ITEM_DIAGONAL     x := op(D) x    data: n numbers
+ *     BFLY_ITEM_REAL_PART    x := Re x       type, op and data are not read
+ *
+ * type is that of data: of the precision of the plan, real or complex. Fields that a kind does not read may hold
+ * anything. Real numbers become complex at the first complex item.
+ *
+ * bfly_plan_create   type_in, type_out: types of the vectors, one precision. A complex type_out takes real results, a
+ *                    real one needs a chain that ends in real numbers (else illegal argument 2). n: a power of two.
+ *                    items >= 0; an illegal item is illegal argument 5. *plan is set to NULL when the result is not 0.
+ *                    Copies all data: nothing of the caller's is read later. The instruction set is the one in use now
+ *                    and stays. Cost: some 50 n log2 n operations of a butterfly.
+ * bfly_plan_execute  y := chain(x) for count vectors. y may be x with the same strides when both types are the same.
+ *                    Never changes the plan: any number of threads may execute one at once, with the same bits as one
+ *                    after the other. At most one allocation.
+ * bfly_plan_info     Fills *info.
+ * bfly_plan_item     Item i, 0 <= i < items, as given; its data belong to the plan.
+ * bfly_plan_destroy  Not while another thread executes the plan. NULL is allowed.
+ *
+ * The plan stores a butterfly as D prod [[1, b], [c, 1]], half the multiplications, wherever that is safe: pivots are not
+ * zero, every number stays normal, and no intermediate result grows by more than 2^60 (single) or 2^500 (double) over that
+ * of the plain product; other stages keep four numbers. Results may therefore overflow for |x| > largest / (n growth),
+ * where the product itself might not; infinities and NaN spread in another pattern. Errors keep the bound of bfly_?mul.
+ * Factors (1, 1; 1, -1) times a constant use additions only. Diagonals next to a butterfly are absorbed in it.
+ */
+enum bfly_type { BFLY_S = 's', BFLY_D = 'd', BFLY_C = 'c', BFLY_Z = 'z' };
+enum bfly_item_kind {
+    BFLY_ITEM_BUTTERFLY = 241,
+    BFLY_ITEM_PERMUTATION = 242,
+    BFLY_ITEM_DIAGONAL = 243,
+    BFLY_ITEM_REAL_PART = 244
+};
+typedef struct bfly_item {
+    int kind, type, op, order, form;
+    const void *data;
+} bfly_item;
+
+typedef struct bfly_plan bfly_plan;
+typedef struct bfly_info {
+    bfly_int n, items;
+    int type_in, type_out;
+    bfly_int bytes;           /* of packed numbers and tables read by an execution */
+    bfly_int passes;          /* over the data */
+    bfly_int stages;          /* of all butterflies; of them */
+    bfly_int reduced_stages;  /* with two multiplications a pair */
+    bfly_int fallback_stages; /* kept at four because reducing them was not safe */
+    bfly_int hadamard_stages; /* with additions only */
+    double flops;             /* real additions and multiplications for a vector */
+    double growth;            /* of intermediate results over those of the plain product */
+    double error;             /* |error| <= error eps (|S_L| ... |S_1| |x|), of the longest chain of stages */
+    const char *isa;          /* name of the instruction set, a static text */
+} bfly_info;
+
+BFLY_API int bfly_plan_create(int type_in, int type_out, bfly_int n, bfly_int items, const bfly_item *item,
+                              bfly_plan **plan);
+BFLY_API int bfly_plan_execute(const bfly_plan *plan, bfly_int count, const void *x, bfly_int incx, bfly_int distx,
+                               void *y, bfly_int incy, bfly_int disty);
+BFLY_API int bfly_plan_info(const bfly_plan *plan, bfly_info *info);
+BFLY_API int bfly_plan_item(const bfly_plan *plan, bfly_int i, bfly_item *item);
+BFLY_API void bfly_plan_destroy(bfly_plan *plan);
+
 /* ---- the library -----------------------------------------------------------------------------------------------
  *
  * bfly_version                10000 major + 100 minor + patch.

@@ -126,11 +126,11 @@ static void run_shared(const job *J, bfly_int v, int t, int nt, char *buffer)
 }
 #endif
 
-int bfly_fwht_run(int precision, int complex_x, int ordering, bfly_int n, bfly_int count, double scale, bfly_vectors x,
-                  bfly_vectors y)
+int bfly_fwht_run(const bfly_kernels *k, int precision, int complex_x, int ordering, bfly_int n, bfly_int count,
+                  double scale, bfly_vectors x, bfly_vectors y)
 {
     job J = {.ordering = ordering, .n = n, .count = count, .scale = scale, .x = x, .y = y, .lo = complex_x};
-    J.k = bfly_current_isa()->kernels[precision];
+    J.k = k;
     J.real = precision ? sizeof(double) : sizeof(float);
     J.size = J.real << complex_x;
     while (((bfly_int)1 << J.logn) < n) J.logn++;
@@ -200,8 +200,8 @@ static int fwht(int precision, int complex_x, int ordering, bfly_int n, bfly_int
     BFLY_CHECK(9, incy != 0 || n == 1);
     BFLY_CHECK(10, disty != 0 || count <= 1);
     if (!bfly_fits(n, incx, count, distx, size) || !bfly_fits(n, incy, count, disty, size)) return BFLY_EOVERFLOW;
-    return bfly_fwht_run(precision, complex_x, ordering, n, count, scale, (bfly_vectors){(char *)x, incx, distx},
-                         (bfly_vectors){y, incy, disty});
+    return bfly_fwht_run(bfly_current_isa()->kernels[precision], precision, complex_x, ordering, n, count, scale,
+                         (bfly_vectors){(char *)x, incx, distx}, (bfly_vectors){y, incy, disty});
 }
 
 #define FWHT(t, type, real, precision, complex_x)                                                                   \

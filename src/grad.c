@@ -66,7 +66,7 @@ static int grad_run(int precision, int complex_w, int complex_x, int op, int ord
     job J = {.w = w, .x = x, .gy = gy, .gx = gx, .count = count};
     J.k = bfly_current_isa()->kernels[precision];
     J.size = precision ? sizeof(double) : sizeof(float);
-    bfly_program_init(&J.P, op, order, form, n, complex_w, complex_x, J.k->logw);
+    bfly_program_init(&J.P, op, order, form, n, complex_w, complex_x, J.k->logw, 2);
     J.block = bfly_tile_count(&J.P, J.size);
     if (J.block > count) J.block = count;
     J.blocks = (count + J.block - 1) / J.block;

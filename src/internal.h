@@ -35,16 +35,32 @@
 #define BFLY_UNLIKELY(x) (x)
 #endif
 
-enum bfly_pass_kind { BFLY_PASS_PAIRS, BFLY_PASS_LOW1, BFLY_PASS_LOW2, BFLY_PASS_SMALL, BFLY_PASS_KINDS };
+/* SMALL: any q, e = 0;  LOW1 .. LOW3: q = log2 W, e = 1 .. 3;  PAIRS2, PAIRS3: q = 0, e = 2, 3. PLAIN
+ * passes have e <= 2. */
+enum bfly_pass_kind {
+    BFLY_PASS_SMALL,
+    BFLY_PASS_LOW1,
+    BFLY_PASS_LOW2,
+    BFLY_PASS_PAIRS2,
+    BFLY_PASS_LOW3,
+    BFLY_PASS_PAIRS3,
+    BFLY_PASS_KINDS,
+    BFLY_PLAIN_KINDS = BFLY_PASS_LOW3
+};
+
+/* What a stage of a pass multiplies by. PLAIN: y = D x + O partner(x); REDUCED: y = x + t partner(x) (plans only); LAST:
+ * REDUCED, but the last stage of the pass PLAIN; HADAMARD: +-1, no coefficients. */
+enum bfly_pass_form { BFLY_PASS_PLAIN, BFLY_PASS_LAST, BFLY_PASS_REDUCED, BFLY_PASS_HADAMARD, BFLY_PASS_FORMS };
 
 typedef struct bfly_pass {
-    int kind;         /* PAIRS: q = 0, e = 2;  LOW1, LOW2: q = log2 W, e = 1, 2;  SMALL: any q, e = 0 */
+    int kind, form;
     int q, e;         /* stages inside a register; stages between groups */
     int lh;           /* log2 of the distance h between the groups of a block */
     bfly_int nblocks; /* blocks in a row */
     bfly_int period;  /* block b uses coefficient block b % period */
     bfly_int bcoef;   /* coefficients of a block */
     bfly_int coef;    /* coefficients before this pass */
+    const void *data; /* of a plan: the coefficients of this pass, coef = 0 */
 } bfly_pass;
 
 typedef struct bfly_program {
@@ -80,13 +96,37 @@ typedef struct bfly_fit {
     void *gw;
 } bfly_fit;
 
+/* What a plan executes: load (with a permutation), steps on a tile, store (with a permutation). */
+enum bfly_step_kind { BFLY_STEP_BUTTERFLY, BFLY_STEP_PERMUTE, BFLY_STEP_DIAGONAL, BFLY_STEP_REAL, BFLY_STEP_COMPLEX };
+typedef struct bfly_step {
+    int kind;
+    int complex_x;           /* the data it reads */
+    int complex_d;           /* the diagonal */
+    const bfly_program *P;   /* BUTTERFLY */
+    const bfly_int *perm;    /* PERMUTE: out[i] = in[perm[i]] */
+    const void *diag;        /* DIAGONAL: a vector W wide a group of a row (complex: re, im) */
+} bfly_step;
+
+typedef struct bfly_chain {
+    bfly_program shape[2];             /* n, row, logw, complex_x of a real and of a complex tile */
+    int complex_in, complex_out;       /* the caller's vectors */
+    int complex_first, complex_last;   /* the tile after loading and before storing */
+    const bfly_int *perm_in, *perm_out; /* tile[i] = x[perm_in[i]]; y[i] = tile[perm_out[i]]; NULL: the identity */
+    int two_tiles;                     /* some step needs another tile to write to */
+    bfly_int steps;
+    const bfly_step *step;
+} bfly_chain;
+
 /* The kernels of one precision. coef == NULL: coefficients are packed block by block from w on the way. */
 typedef struct bfly_kernels {
     int logw;
+    int most; /* stages between registers that one pass takes */
     void (*pack)(const bfly_program *P, const bfly_pass *A, const void *w, void *coef, bfly_int b0, bfly_int b1);
     /* y := alpha op(B) x + beta y for count vectors, at most those of one tile */
     void (*mul)(const bfly_program *P, const void *coef, const void *w, bfly_vectors x, bfly_vectors y,
                 bfly_int count, const bfly_scale *scale, void *tile);
+    /* y := the plan's chain applied to count vectors, at most those of one tile; tile_bytes: from one to the other */
+    void (*chain)(const bfly_chain *Q, bfly_vectors x, bfly_vectors y, bfly_int count, void *tiles, size_t tile_bytes);
     /* gcoef += gradients of the packed coefficients; gx.p may be NULL */
     void (*grad)(const bfly_program *P, const void *coef, const void *w, bfly_vectors x, bfly_vectors gy,
                  bfly_vectors gx, bfly_int count, void *gcoef, void *tiles);
@@ -130,7 +170,7 @@ int bfly_threads_for(double work);
 
 /* program.c */
 void bfly_program_init(bfly_program *P, int op, int order, int form, bfly_int n, int complex_w, int complex_x,
-                       int logw);
+                       int logw, int most);
 bfly_int bfly_tile_count(const bfly_program *P, size_t size);
 size_t bfly_coef_bytes(const bfly_program *P, size_t size);
 size_t bfly_tile_bytes(const bfly_program *P, size_t size, bfly_int count);
@@ -140,7 +180,7 @@ int bfly_mul_run(int precision, int complex_w, int complex_x, int op, int order,
                  const double *alpha, const void *w, bfly_vectors x, const double *beta, bfly_vectors y);
 
 /* fwht.c: the transform with checked arguments */
-int bfly_fwht_run(int precision, int complex_x, int ordering, bfly_int n, bfly_int count, double scale, bfly_vectors x,
-                  bfly_vectors y);
+int bfly_fwht_run(const bfly_kernels *k, int precision, int complex_x, int ordering, bfly_int n, bfly_int count,
+                  double scale, bfly_vectors x, bfly_vectors y);
 
 #endif

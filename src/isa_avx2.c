@@ -10,6 +10,7 @@
 #endif
 
 #define KEEP(v) __asm__("" : "+x"(v))
+#define MOST_BETWEEN 3
 #define VBYTES 32
 #define LOGW_F32 3
 #define LOGW_F64 2

@@ -10,6 +10,7 @@
 #endif
 
 #define KEEP(v) __asm__("" : "+v"(v))
+#define MOST_BETWEEN 3
 #define VBYTES 64
 #define LOGW_F32 4
 #define LOGW_F64 3

@@ -3,6 +3,7 @@
 #if defined(__aarch64__) && defined(__GNUC__)
 #include <arm_neon.h>
 
+#define MOST_BETWEEN 3
 #define VBYTES 16
 #define LOGW_F32 2
 #define LOGW_F64 1

@@ -115,7 +115,7 @@ int bfly_mul_run(int precision, int complex_w, int complex_x, int op, int order,
     }
     J.k = bfly_current_isa()->kernels[precision];
     J.size = precision ? sizeof(double) : sizeof(float);
-    bfly_program_init(&J.P, op, order, form, n, complex_w, complex_x, J.k->logw);
+    bfly_program_init(&J.P, op, order, form, n, complex_w, complex_x, J.k->logw, 2);
     J.block = bfly_tile_count(&J.P, J.size);
     if (J.block > count) J.block = count;
 

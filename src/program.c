@@ -8,22 +8,39 @@ static int log2_of(bfly_int n)
     return l;
 }
 
-static void add_pass(bfly_program *P, int kind, int q, int e, int lh)
+static void add_pass(bfly_program *P, int q, int e, int lh)
 {
+    static const int low[] = {BFLY_PASS_SMALL, BFLY_PASS_LOW1, BFLY_PASS_LOW2, BFLY_PASS_LOW3};
     bfly_pass *A = &P->pass[P->npass++];
     bfly_int groups = P->row >> P->logw, own = P->n >> P->logw;
-    A->kind = kind;
+    A->kind = lh > 0 ? (e == 3 ? BFLY_PASS_PAIRS3 : BFLY_PASS_PAIRS2) : low[e];
+    A->form = BFLY_PASS_PLAIN;
     A->q = q;
     A->e = e;
     A->lh = lh;
     A->nblocks = groups >> e;
     /* short vectors repeat their coefficients along the row, tied ones along the vector */
     A->period = P->tied ? (bfly_int)1 << lh : (own >> e) > 0 ? own >> e : 1;
-    A->bcoef = 2 * q * ((bfly_int)1 << e) + 2 * e * ((bfly_int)1 << e);
+    A->bcoef = 2 * (q + e) * ((bfly_int)1 << e);
+    A->data = NULL;
+}
+
+/* Shares `above` stages between registers among passes of at most `most`, the rest in the first pass. */
+static void add_passes(bfly_program *P, int above, int most)
+{
+    const int passes = (above + most - 1) / most;
+    int first = above - 2 * (passes - 1);
+    if (first > most) first = most;
+    add_pass(P, P->logw, first, 0);
+    for (int i = 1, done = first; i < passes; i++) {
+        const int e = above - done > 2 * (passes - i) ? 3 : 2;
+        add_pass(P, 0, e, done);
+        done += e;
+    }
 }
 
 void bfly_program_init(bfly_program *P, int op, int order, int form, bfly_int n, int complex_w, int complex_x,
-                       int logw)
+                       int logw, int most)
 {
     bfly_int four = (bfly_int)4 << logw;
     P->n = n;
@@ -42,12 +59,9 @@ void bfly_program_init(bfly_program *P, int op, int order, int form, bfly_int n,
     /* in order of increasing stride */
     int above = P->logn - logw;
     if (above <= 0)
-        add_pass(P, BFLY_PASS_SMALL, P->logn, 0, 0);
-    else {
-        int e = above % 2 ? 1 : 2;
-        add_pass(P, e == 1 ? BFLY_PASS_LOW1 : BFLY_PASS_LOW2, logw, e, 0);
-        for (; e < above; e += 2) add_pass(P, BFLY_PASS_PAIRS, 0, 2, e);
-    }
+        add_pass(P, P->logn, 0, 0);
+    else
+        add_passes(P, above, most);
     if (P->decreasing)
         for (int i = 0, j = P->npass - 1; i < j; i++, j--) {
             bfly_pass t = P->pass[i];
