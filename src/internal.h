@@ -112,6 +112,7 @@ typedef struct bfly_chain {
     int complex_in, complex_out;       /* the caller's vectors */
     int complex_first, complex_last;   /* the tile after loading and before storing */
     const bfly_int *perm_in, *perm_out; /* tile[i] = x[perm_in[i]]; y[i] = tile[perm_out[i]]; NULL: the identity */
+    int reversed_in, reversed_out;     /* perm_in, perm_out is the reversal of bits */
     int two_tiles;                     /* some step needs another tile to write to */
     bfly_int steps;
     const bfly_step *step;

@@ -231,6 +231,13 @@ static void note_permutation(bfly_plan *plan)
     plan->info.bytes += plan->n * (bfly_int)sizeof(bfly_int);
 }
 
+static int is_reversal(const bfly_plan *plan, const bfly_int *perm)
+{
+    for (bfly_int i = 0; perm && i < plan->n; i++)
+        if (perm[i] != bfly_reverse_bits(i, plan->logn)) return 0;
+    return perm != NULL;
+}
+
 static int to_steps(const chain *Q)
 {
     bfly_plan *plan = Q->plan;
@@ -270,6 +277,8 @@ static int to_steps(const chain *Q)
     }
     if (R.is_complex && !C->complex_out && !last_real) return -2;
     C->complex_last = R.is_complex;
+    C->reversed_in = is_reversal(plan, C->perm_in);
+    C->reversed_out = is_reversal(plan, C->perm_out);
     C->steps = R.steps;
     C->step = R.step;
     for (bfly_int i = 0; i < C->steps; i++)

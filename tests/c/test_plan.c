@@ -87,7 +87,8 @@ static void add(chain *C, int kind, int is_complex, int draw)
         int reverse = random_below(2) == 0;
         for (bfly_int i = 0; i < n; i++) {
             perm[i] = i;
-            for (bfly_int b = 1, r = 0; reverse && b < n; b *= 2) perm[i] = r = 2 * r + (i & b ? 1 : 0);
+            bfly_int r = 0;
+            for (bfly_int b = 1; reverse && b < n; b *= 2) perm[i] = r = 2 * r + (i & b ? 1 : 0);
         }
         for (bfly_int i = n - 1; i > 0 && !reverse; i--) {
             bfly_int j = random_below(i + 1), t = perm[i];
