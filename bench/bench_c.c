@@ -109,6 +109,7 @@ typedef struct {
     bfly_int n, batch, levels;
     size_t size; /* bytes of an element */
     void *w, *tied, *x, *y, *gy, *gw, *gx, *dense;
+    bfly_plan *plan, *dft;
 #ifdef WITH_FFTW
     fftwf_plan fftwf;
     fftw_plan fftw;
@@ -175,6 +176,38 @@ static void run_gradient(problem *p)
     default: result = bfly_zgrad(op, order, form, 0, n, m, p->w, p->x, 1, n, p->gy, 1, n, p->gw, p->gx, 1, n);
     }
     stop(result, "grad");
+}
+
+static void run_plan(problem *p) { stop(bfly_plan_execute(p->plan, p->batch, p->x, 1, p->n, p->y, 1, p->n), "plan"); }
+static void run_dft(problem *p) { stop(bfly_plan_execute(p->dft, p->batch, p->x, 1, p->n, p->y, 1, p->n), "plan"); }
+
+/* Of the untied factors; and, when complex, of a DFT: bit reversal, then a butterfly whose numbers are all that the
+ * plan knows of it. */
+static void make_plans(problem *p)
+{
+    bfly_item item[2] = {{.kind = BFLY_ITEM_PERMUTATION, .op = BFLY_NO_TRANS},
+                         {.kind = BFLY_ITEM_BUTTERFLY, .type = p->type, .op = BFLY_NO_TRANS, .order = BFLY_INCREASING,
+                          .form = BFLY_UNTIED, .data = p->w}};
+    stop(bfly_plan_create(p->type, p->type, p->n, 1, item + 1, &p->plan), "plan");
+    if (!p->is_complex)
+        return;
+    void *factors = numbers(p, 2 * p->n * p->levels, 0);
+    bfly_int *reversal = malloc((size_t)p->n * sizeof *reversal);
+    if (!reversal)
+        stop(BFLY_ENOMEM, "plan");
+    reversal[0] = 0;
+    for (bfly_int size = 1; size < p->n; size *= 2)
+        for (bfly_int i = 0; i < size; i++) {
+            reversal[i] *= 2;
+            reversal[i + size] = reversal[i] + 1;
+        }
+    if (p->is_double)
+        stop(bfly_zfft_factors(BFLY_FORWARD, BFLY_INCREASING, BFLY_UNTIED, p->n, factors), "factors");
+    else
+        stop(bfly_cfft_factors(BFLY_FORWARD, BFLY_INCREASING, BFLY_UNTIED, p->n, factors), "factors");
+    item[0].data = reversal, item[1].data = factors;
+    stop(bfly_plan_create(p->type, p->type, p->n, 2, item, &p->dft), "plan");
+    free(factors), free(reversal);
 }
 
 #ifdef WITH_FFTW
@@ -247,6 +280,7 @@ static void make_dense(problem *p)
 typedef struct {
     const char *name;
     void (*run)(problem *);
+    double slots; /* multiply-adds of a call; 0: not counted */
     long calls;
     double seconds[ROUNDS];
 } competitor;
@@ -298,10 +332,17 @@ static void measure(char type, bfly_int n, bfly_int batch, double rate)
     p.x = numbers(&p, n * batch, 1), p.y = numbers(&p, n * batch, 1), p.gy = numbers(&p, n * batch, 1);
     p.gw = numbers(&p, 2 * n * p.levels, 0), p.gx = numbers(&p, n * batch, 0);
 
-    competitor c[MOST] = {{.name = "untied", .run = run_untied}, {.name = "tied", .run = run_tied},
-                          {.name = "gradient", .run = run_gradient}, {.name = "copy", .run = run_copy}};
-    const int butterflies = 3;
-    int count = 4;
+    const double scalars = (double)(n * batch) * (p.is_complex ? 4 : 1), slots = 2 * scalars * (double)p.levels;
+    make_plans(&p);
+    int count = 0;
+    competitor c[MOST];
+    c[count++] = (competitor){.name = "untied", .run = run_untied, .slots = slots};
+    c[count++] = (competitor){.name = "tied", .run = run_tied, .slots = slots};
+    c[count++] = (competitor){.name = "gradient", .run = run_gradient, .slots = 3 * slots};
+    c[count++] = (competitor){.name = "plan", .run = run_plan, .slots = scalars * (double)(p.levels + 1)};
+    if (p.is_complex)
+        c[count++] = (competitor){.name = "plan dft", .run = run_dft, .slots = scalars * (double)(p.levels + 1)};
+    c[count++] = (competitor){.name = "copy", .run = run_copy};
 #ifdef WITH_FFTW
     const int fftw = count;
     plan_fftw(&p);
@@ -315,15 +356,13 @@ static void measure(char type, bfly_int n, bfly_int batch, double rate)
 #endif
     race(c, count, &p);
 
-    const double slots = 2.0 * (double)(n * p.levels * batch) * (p.is_complex ? 4 : 1);
     for (int i = 0; i < count; i++) {
         double seconds = median(c[i].seconds, ROUNDS);
         printf("%c %8lld %6lld  %-10s", type, (long long)n, (long long)batch, c[i].name);
         printf("%12.4g", 1e6 * seconds / (double)batch);
-        if (i < butterflies) {
-            double work = slots * (c[i].run == run_gradient ? 3 : 1);
-            printf("%10.1f%8.0f %%", 2e-9 * work / seconds, 100 * work / seconds / rate);
-        } else
+        if (c[i].slots > 0)
+            printf("%10.1f%8.0f %%", 2e-9 * c[i].slots / seconds, 100 * c[i].slots / seconds / rate);
+        else
             printf("%20s", "");
         printf("%10.2f", ratio(&c[i], &c[0]));
 #ifdef WITH_FFTW
@@ -331,6 +370,8 @@ static void measure(char type, bfly_int n, bfly_int batch, double rate)
 #endif
         putchar('\n');
     }
+    bfly_plan_destroy(p.plan);
+    bfly_plan_destroy(p.dft);
 #ifdef WITH_FFTW
     free_fftw(&p);
 #endif
