@@ -117,7 +117,7 @@ class Factorization:
     @property
     def winner(self):
         """Name of the best form at this number of parameters: the model, or one of the alternatives."""
-        best = min(self.alternatives, key=lambda other: other.relative_error, default=None)
+        best = min(self.alternatives, key=lambda other: max(other.relative_error, 1e-12), default=None)
         return self.model if best is None or self.relative_error <= best.relative_error else best.name
 
     def verify(self, target):

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pyfly._learn._auto import auto, auto_any_shape
+from pyfly._learn._baselines import alternatives
+from pyfly._learn._compress import compress
 from pyfly._learn._corner import assemble
 from pyfly._operators import Scaled
 
@@ -81,8 +83,10 @@ def search(matrix, scale, *, method, model, tol, tied, max_depth, expansion, see
             )
         else:
             only_peel = method == "peel"
-            found, _ = auto(work, tol=tol, tied=tied, model=model, progress=progress, only_peel=only_peel)
+            found, error = auto(work, tol=tol, tied=tied, model=model, progress=progress, only_peel=only_peel)
             how = "peel" if only_peel or found.model in ("BP", "(BP)^T") else "auto"
+            if max_depth > 1 and error > tol and model == "auto" and found.model in ("BP", "(BP)^T") and size >= 4:
+                found, how = compress(work, found, max_depth, tol=tol, seed=seed, progress=progress), "auto"
     operator = assemble(found, (m, n))
     if scale != 1:
         operator = operator * scale
@@ -93,7 +97,14 @@ def search(matrix, scale, *, method, model, tol, tied, max_depth, expansion, see
     if matrix.dtype in (np.float32, np.complex64):
         measured = None
         operator = operator.astype(np.complex64 if operator.dtype.kind == "c" else np.float32)
-    return Outcome(operator, found.model, found.permutation, found.tied, found.history, found.note, how, [], measured)
+    others = []
+    error = found.history[-1] if found.history else 0.0
+    # a small error is noise: nothing else is worth a look, unless depth was asked for
+    if method == "auto" and error > (tol if max_depth > 1 else max(tol, 0.15)):
+        others = alternatives(_double(matrix, scale, None), int(operator.n_parameters))
+    return Outcome(
+        operator, found.model, found.permutation, found.tied, found.history, found.note, how, others, measured
+    )
 
 
 def _double(matrix, scale, size):
