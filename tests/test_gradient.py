@@ -400,3 +400,27 @@ def test_the_smallest_sizes_work(n):
     target = normal(np.random.default_rng(n), (n, n), "D") if n < 4 else targets.dft(4)
     found = gradient(target, seed=0)
     assert np.linalg.norm(product_of(found, n) - target) <= 1e-12 * np.linalg.norm(target)
+
+
+def test_large_blocks_are_decided_first_and_shared_logits_are_left_alone():
+    logits = parametrisation("level a", 32).decide([1.0, -1.0, 2.0, -3.0], 2)
+    assert np.array_equal(logits.table[0, :, 0], [0, 1, -2, -1])
+    assert np.array_equal(logits.round([-1.0, 1.0, -9.0, 9.0])[0, :, 0], [0, 1, 1, 0])
+    shared = parametrisation("shared a", 32)
+    assert np.array_equal(shared.decide([1.0], 2).table, shared.table)
+
+
+def test_the_next_roundings_turn_over_the_least_certain_logits():
+    found = parametrisation("level abc", 8).nearby([3.0, 0.1, 0.2, -0.3, 2.0, 2.0], 3, (0,))
+    assert [c[0, :, 0].tolist() for c in found] == [[1, 0], [1, 1], [0, 0]]
+    assert len(parametrisation("shared a", 8).nearby([1.0], 4)) == 2
+
+
+@pytest.mark.parametrize("name", ["level a", "level abc"])
+def test_logits_of_each_level_find_a_mixed_permutation(name):
+    n, choices = 16, np.array([[0, 0, 0], [1, 0, 0], [1, 0, 0]])
+    perm = pyfly.permutation_from_choices(choices)
+    target = np.empty((n, n))
+    target[:, perm] = dense(random_unitary(n, False, False, np.random.default_rng(5)), n, False)
+    found = gradient(target, seed=0, model="BP", permutation=name)
+    check(found, target, 1e-10)

@@ -10,6 +10,7 @@ taken.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -126,13 +127,7 @@ def _recipes(target, model, tied, permutation, restarts):
             if way != "enumerate":
                 parametrisation(way, n)  # refuses unknown names
             ways.append(_tuned(Recipe(name, way, factors)))
-    recipes = []
-    for again in range(restarts + 1):
-        for way in ways:
-            hopeless = permutation == "auto" and way.permutation in ("level a", "level abc") and again == 0
-            if not hopeless or len(ways) == 1:
-                recipes.append(way)
-    return recipes
+    return ways * (restarts + 1)
 
 
 def _permutations(name):
@@ -144,7 +139,9 @@ def _permutations(name):
 
 
 def _tuned(recipe):
-    """Steps and rates of a recipe."""
+    """Logits of each level are decided in two stages, with more steps and the next best roundings."""
+    if "level" in recipe.permutation:
+        return replace(recipe, relaxed_steps=400, logit_rate=1.0, stages=2, roundings=4)
     return recipe
 
 

@@ -9,22 +9,92 @@ thread a run, without the GIL.
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 
 from pyfly import _fit, permutation_from_choices
 from pyfly._learn._gradient_polish import polish, units
 
 _NO_TABLE = np.zeros(0, np.int64)
-#: Steps between two looks at the clock and at Ctrl-C; the C loop itself looks at the flag at every step.
-_HISTORY = 1 << 16
 
 
 class Cancelled(Exception):
     """The search was stopped from outside."""
 
 
-class Fit:
-    """Factors of one butterfly matrix and logits of its permutations, with what Adam remembers.
+class Run:
+    """What every run has: parameters, Adam's memory, a history, a flag that ends it.
+
+    A subclass gives ``_evaluate(theta) -> (f, gradient)`` and says what its factors are.
+
+    Attributes
+    ----------
+    theta : ndarray of float32 or float64
+        Factors as real numbers, then the logits while there are any.
+    error : float
+        Relative error at the last evaluation.
+    history : list of float
+        Relative error at every evaluation.
+    """
+
+    #: The start is neutral: probabilities near 1/2, so that the factors decide. With the paper's N(0, 1) the sign of
+    #: the first draw decides in one run of five.
+    LOGIT_SPREAD = 0.1
+
+    def __init__(self, target, *, tied, complex_factors, rng, single=True, cancel=None):
+        self.target = target
+        self.tied = tied
+        self.mode = 1 if np.iscomplexobj(target) else 2 if complex_factors else 0
+        self.dtype = np.dtype(np.float32 if single else np.float64)
+        self.cancel = np.zeros(1, np.int64) if cancel is None else cancel
+        self.norm = float(np.linalg.norm(target))
+        self.error = 1.0
+        self.history = []
+        self._rng = rng
+        self._count = 0
+
+    @property
+    def free_logits(self):
+        """The logits, as long as the permutation is relaxed."""
+        return self.theta[len(self.theta) - self._count :].astype(np.float64)
+
+    def copy(self):
+        """A run that goes on from here on its own."""
+        other = copy.copy(self)
+        other.theta, other._moments, other.history = self.theta.copy(), self._moments.copy(), list(self.history)
+        return other
+
+    def _factors(self):
+        return self.theta[: len(self.theta) - self._count]
+
+    def _record(self, values):
+        errors = np.sqrt(2 * np.asarray(values)) / self.norm
+        self.history.extend(errors)
+        if len(errors):
+            self.error = float(errors[-1])
+
+    def _restart(self, theta):
+        self.theta = np.ascontiguousarray(theta, self.dtype)
+        self._moments = np.zeros((2, len(self.theta)), self.dtype)
+        self._step = 0
+
+    def _polish(self, scale, evaluations, goal):
+        theta, values = polish(
+            self.theta.astype(np.float64),
+            self._evaluate,
+            norm=self.norm,
+            evaluations=evaluations,
+            goal=goal,
+            units=np.repeat(scale, 2) if self.mode else scale,
+        )
+        self._restart(theta)
+        self._record(values)
+        return self.error
+
+
+class Fit(Run):
+    """Factors of one butterfly matrix and logits of its permutations.
 
     Parameters
     ----------
@@ -46,30 +116,16 @@ class Fit:
     ----------
     perm : ndarray of int64 or None
         The hard permutation after `harden`.
-    history : list of float
-        Relative error at every evaluation.
     """
 
-    #: The start is neutral: probabilities near 1/2, so that the factors decide. With the paper's N(0, 1) the sign of
-    #: the first draw decides in one run of five.
-    LOGIT_SPREAD = 0.1
-
-    def __init__(self, target, logits, *, complex_factors, tied, rng, single=True, cancel=None):
+    def __init__(self, target, logits, *, rng, **options):
+        super().__init__(target, rng=rng, **options)
         self.n = len(target)
-        self.target = target
         self.logits = logits
-        self.tied = tied
-        self.mode = 1 if np.iscomplexobj(target) else 2 if complex_factors else 0
-        self.dtype = np.dtype(np.float32 if single else np.float64)
-        self.cancel = np.zeros(1, np.int64) if cancel is None else cancel
-        self.norm = float(np.linalg.norm(target))
         self.perm = None
-        self.history = []
-        self._rng = rng
-        twiddle = random_unitary(self.n, tied, self.mode != 0, rng)
-        start = rng.standard_normal(logits.count) * self.LOGIT_SPREAD
+        twiddle = random_unitary(self.n, self.tied, self.mode != 0, rng)
         self._table, self._count = logits.table.ravel(), logits.count
-        self._restart(np.concatenate([_numbers(twiddle), start]))
+        self._restart(np.concatenate([numbers(twiddle), self._neutral()]))
         self._look_at(target)
         if not self._table.size:
             self.harden()
@@ -77,13 +133,7 @@ class Fit:
     @property
     def twiddle(self):
         """The factors, ``(n - 1, 2, 2)`` tied or ``(log2 n, n / 2, 2, 2)``."""
-        numbers = self.theta[: len(self.theta) - self._count]
-        return _twiddle(numbers.astype(np.float64), self.n, self.tied, self.mode != 0)
-
-    @property
-    def error(self):
-        """Relative error at the last evaluation."""
-        return self.history[-1] if self.history else 1.0
+        return shaped(self._factors().astype(np.float64), self.n, self.tied, self.mode != 0)
 
     def adam(self, rates, *, logit_rate=1.0, stop=0.0):
         """Take a step for every learning rate, or until the relative error is at most ``stop``.
@@ -106,39 +156,34 @@ class Fit:
             raise Cancelled
         return self.error
 
+    def decide(self, levels):
+        """Fix the choices of the largest blocks where they have logits of their own; the other logits start anew."""
+        self.logits = self.logits.decide(self.free_logits, levels)
+        self._table = self.logits.table.ravel()
+        self._restart(np.concatenate([self._factors(), self._neutral()]))
+
     def harden(self, choices=None):
         """Round the permutations (or take the given choices) and go on with the factors alone; Adam starts anew."""
         if choices is None:
-            choices = self.logits.round(self.theta[len(self.theta) - self._count :])
+            choices = self.logits.round(self.free_logits)
         self.choices = choices
-        perm = np.arange(self.n)
-        for level_choices in choices[::-1]:
-            perm = perm[permutation_from_choices(level_choices)] if self.n > 2 else perm
-        self.perm = perm
-        self._restart(self.theta[: len(self.theta) - self._count])
+        self.perm = gather(choices, self.n)
+        self._restart(self._factors())
         self._table, self._count = _NO_TABLE, 0
-        self._look_at(self.target[:, perm])
+        self._look_at(self.target[:, self.perm])
 
     def untie(self):
         """Give every block of a stage its own copy of the tied factors."""
-        if not self.tied:
-            return
-        twiddle = untied(self.twiddle, self.n)
-        self.tied = False
-        self._restart(_numbers(twiddle))
+        if self.tied:
+            twiddle = untied(self.twiddle, self.n)
+            self.tied = False
+            self._restart(numbers(twiddle))
 
     def polish(self, *, evaluations=400, goal=0.0):
         """Go on in float64 with L-BFGS; returns the relative error reached. Needs a hard permutation."""
         self.dtype = np.dtype(np.float64)
         self._look_at(self.target[:, self.perm])
-        scale = units(self.twiddle, self.n, self.tied).ravel()
-        theta, values = polish(
-            self.theta.astype(np.float64), self._evaluate, norm=self.norm, evaluations=evaluations, goal=goal,
-            units=np.repeat(scale, 2) if self.mode else scale,
-        )  # fmt: skip
-        self._restart(theta)
-        self._record(values)
-        return self.error
+        return self._polish(units(self.twiddle, self.n, self.tied).ravel(), evaluations, goal)
 
     def _evaluate(self, theta):
         if self.cancel[0]:
@@ -147,16 +192,19 @@ class Fit:
         f = _fit.distance(theta, self._flat, self.n, self.mode, self.tied, self._table, self._count, grad, 1)
         return f, grad
 
-    def _record(self, values):
-        self.history.extend(np.sqrt(2 * np.asarray(values)) / self.norm)
-
-    def _restart(self, theta):
-        self.theta = np.ascontiguousarray(theta, self.dtype)
-        self._moments = np.zeros((2, len(self.theta)), self.dtype)
-        self._step = 0
+    def _neutral(self):
+        return self._rng.standard_normal(self._count) * self.LOGIT_SPREAD
 
     def _look_at(self, matrix):
-        self._flat = _numbers(matrix).astype(self.dtype)
+        self._flat = numbers(matrix).astype(self.dtype)
+
+
+def gather(choices, n):
+    """Gather indices of a product of permutations, given by choices ``(k, log2 n - 1, 3)``; the last acts first."""
+    perm = np.arange(n)
+    for one in choices[::-1]:
+        perm = perm[permutation_from_choices(one)] if n > 2 else perm
+    return perm
 
 
 def random_unitary(n, tied, complex_factors, rng):
@@ -183,13 +231,13 @@ def cosine(high, low, steps):
     return low + (high - low) * 0.5 * (1 + np.cos(np.pi * np.arange(steps) / max(steps, 1)))
 
 
-def _numbers(array):
+def numbers(array):
     """A contiguous array as its real numbers, flat."""
     array = np.ascontiguousarray(array)
     return array.view(array.real.dtype).ravel()
 
 
-def _twiddle(numbers, n, tied, complex_factors):
+def shaped(flat, n, tied, complex_factors):
     levels = n.bit_length() - 1
     shape = (n - 1, 2, 2) if tied else (levels, n // 2, 2, 2)
-    return (numbers.view(np.complex128) if complex_factors else numbers).reshape(shape)
+    return (flat.view(np.complex128) if complex_factors else flat).reshape(shape)

@@ -51,6 +51,32 @@ class Logits:
         """Nearest choices 0 or 1, shape (k, log2 n - 1, 3); a logit of 0 gives 1."""
         return (self.probabilities(logits) >= 0.5).astype(np.int64)
 
+    def nearby(self, logits, count, columns=(0, 1, 2)):
+        """The nearest choices, then those with the least certain logits turned over, `count` in all at most.
+
+        Only logits of the given columns (a, b, c) are turned over.
+        """
+        logits = np.asarray(logits, np.float64)
+        used = np.unique(self.table[:, :, list(columns)])
+        doubtful = sorted((i for i in used if i >= 0), key=lambda i: abs(logits[i]))[:4]
+        subsets = [[i for k, i in enumerate(doubtful) if mask >> k & 1] for mask in range(1 << len(doubtful))]
+        subsets.sort(key=lambda subset: sum(abs(logits[i]) for i in subset))
+        found = []
+        for subset in subsets[:count]:
+            turned = np.where(logits >= 0, 1.0, -1.0)
+            turned[subset] *= -1
+            found.append(self.round(turned))
+        return found
+
+    def decide(self, logits, levels):
+        """Fix the rounded choices of the ``levels`` largest blocks, where no smaller block shares the logit."""
+        table, fixed = self.table.copy(), np.where(self.round(logits), _ONE, _ZERO)
+        lower = set(table[:, : table.shape[1] - levels].ravel())
+        own = (table >= 0) & ~np.isin(table, list(lower))
+        own[:, : table.shape[1] - levels] = False
+        table[own] = fixed[own]
+        return Logits(self.name, table, self.count)
+
     def __add__(self, other):
         """Logits of two permutations, the right one acting on the vector first."""
         shifted = np.where(other.table >= 0, other.table + self.count, other.table)

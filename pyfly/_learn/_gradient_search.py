@@ -9,7 +9,7 @@ without number), and may untie what was found.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -34,8 +34,15 @@ class Recipe:
         permutation that was found where they may.
     relaxed_steps, hard_steps : int
         Steps before and after rounding.
-    rate, logit_rate : float
-        Adam's learning rate of the factors, and the factor of it for the logits.
+    rate, hard_rate : float
+        Adam's learning rate before, and the first one after rounding, falling along a cosine.
+    logit_rate : float
+        Factor of the rate for the logits: slower ones wait for the factors.
+    stages : int
+        The relaxed steps come in so many parts: after each, the choices of the largest blocks, which are certain first,
+        are fixed, and the others start anew.
+    roundings : int
+        If the nearest choices fail, those with the least certain logits turned over are tried too, so many in all.
     """
 
     model: str
@@ -44,7 +51,10 @@ class Recipe:
     relaxed_steps: int = 100
     hard_steps: int = 200
     rate: float = 0.1
-    logit_rate: float = 1.0
+    hard_rate: float = 0.05
+    logit_rate: float = 0.3
+    stages: int = 1
+    roundings: int = 1
 
     @property
     def name(self):
@@ -102,11 +112,28 @@ def attempt(target, recipe, *, seed, tol, single=True, cancel=None):
 def relaxed(target, logits, recipe, *, tied, **options):
     """Train factors and permutations together, round, train the factors."""
     fit = Fit(target, logits, tied=tied, **options)
-    if fit.perm is None:
-        fit.adam(np.full(recipe.relaxed_steps, recipe.rate), logit_rate=recipe.logit_rate)
-        fit.harden()
-    fit.adam(cosine(recipe.rate, 0.01 * recipe.rate, recipe.hard_steps), stop=READY)
-    return fit
+    levels = logits.table.shape[1]
+    if fit.perm is not None:
+        roundings = [fit.choices]
+    else:
+        for stage in range(1, recipe.stages + 1):
+            fit.adam(np.full(recipe.relaxed_steps // recipe.stages, recipe.rate), logit_rate=recipe.logit_rate)
+            if stage < recipe.stages:
+                fit.decide(levels * stage // recipe.stages)
+        # the reversals b and c are absorbed by untied factors: turning them over would change nothing
+        roundings = fit.logits.nearby(fit.free_logits, recipe.roundings, (0, 1, 2) if tied else (0,))
+    best, history = None, list(fit.history)
+    for choices in roundings:
+        trial = fit.copy()
+        trial.harden(choices)
+        trial.adam(cosine(recipe.hard_rate, 0.01 * recipe.hard_rate, recipe.hard_steps), stop=READY)
+        history += trial.history[len(fit.history) :]
+        if best is None or trial.error < best.error:
+            best = trial
+        if best.error <= 2 * READY:
+            break
+    best.history = history
+    return best
 
 
 def candidates(model, n):
@@ -162,7 +189,7 @@ def halving(target, permutations, *, tied, rng, steps=150, rate=0.03, final_step
 
 def _effort(fit, tol):
     """Evaluations of the polish: a run that is far off is finished, not rescued."""
-    return {"evaluations": 600 if fit.error < 0.1 else 60, "goal": 0.0}
+    return {"evaluations": 1500 if fit.error < 0.1 else 60, "goal": 0.0}
 
 
 def _untie(fit, tol):
@@ -185,8 +212,3 @@ def _tie(fit, tol, options):
         return fit
     other.history = fit.history + other.history
     return other
-
-
-def with_model(recipe, model):
-    """The same way for another class."""
-    return replace(recipe, model=model)
