@@ -351,6 +351,61 @@ BFLY_API int bfly_plan_info(const bfly_plan *plan, bfly_info *info);
 BFLY_API int bfly_plan_item(const bfly_plan *plan, bfly_int i, bfly_item *item);
 BFLY_API void bfly_plan_destroy(bfly_plan *plan);
 
+/* ---- memory of the caller --------------------------------------------------------------------------------------
+ *
+ * As the functions without _work, but they allocate nothing.
+ *
+ * work   NULL: nothing is computed, *bytes receives the size that this very call would take (0: none). Otherwise memory
+ *        for the call, of any alignment.
+ * bytes  not NULL. The size of work; less than is needed is BFLY_ENOMEM, with the outputs as they were. The need may
+ *        change with all arguments, the number of threads and the instruction set.
+ */
+BFLY_API int bfly_smul_work(int op, int order, int form, bfly_int n, bfly_int count, float alpha, const float *w,
+                            const float *x, bfly_int incx, bfly_int distx, float beta, float *y, bfly_int incy,
+                            bfly_int disty, void *work, bfly_int *bytes);
+BFLY_API int bfly_dmul_work(int op, int order, int form, bfly_int n, bfly_int count, double alpha, const double *w,
+                            const double *x, bfly_int incx, bfly_int distx, double beta, double *y, bfly_int incy,
+                            bfly_int disty, void *work, bfly_int *bytes);
+BFLY_API int bfly_cmul_work(int op, int order, int form, bfly_int n, bfly_int count, const void *alpha, const void *w,
+                            const void *x, bfly_int incx, bfly_int distx, const void *beta, void *y, bfly_int incy,
+                            bfly_int disty, void *work, bfly_int *bytes);
+BFLY_API int bfly_zmul_work(int op, int order, int form, bfly_int n, bfly_int count, const void *alpha, const void *w,
+                            const void *x, bfly_int incx, bfly_int distx, const void *beta, void *y, bfly_int incy,
+                            bfly_int disty, void *work, bfly_int *bytes);
+BFLY_API int bfly_csmul_work(int op, int order, int form, bfly_int n, bfly_int count, const void *alpha, const float *w,
+                            const void *x, bfly_int incx, bfly_int distx, const void *beta, void *y, bfly_int incy,
+                            bfly_int disty, void *work, bfly_int *bytes);
+BFLY_API int bfly_zdmul_work(int op, int order, int form, bfly_int n, bfly_int count, const void *alpha, const double *w,
+                            const void *x, bfly_int incx, bfly_int distx, const void *beta, void *y, bfly_int incy,
+                            bfly_int disty, void *work, bfly_int *bytes);
+BFLY_API int bfly_sgrad_work(int op, int order, int form, int accumulate, bfly_int n, bfly_int count, const float *w,
+                             const float *x, bfly_int incx, bfly_int distx, const float *gy, bfly_int incgy,
+                             bfly_int distgy, float *gw, float *gx, bfly_int incgx, bfly_int distgx, void *work,
+                             bfly_int *bytes);
+BFLY_API int bfly_dgrad_work(int op, int order, int form, int accumulate, bfly_int n, bfly_int count, const double *w,
+                             const double *x, bfly_int incx, bfly_int distx, const double *gy, bfly_int incgy,
+                             bfly_int distgy, double *gw, double *gx, bfly_int incgx, bfly_int distgx, void *work,
+                             bfly_int *bytes);
+BFLY_API int bfly_cgrad_work(int op, int order, int form, int accumulate, bfly_int n, bfly_int count, const void *w,
+                             const void *x, bfly_int incx, bfly_int distx, const void *gy, bfly_int incgy,
+                             bfly_int distgy, void *gw, void *gx, bfly_int incgx, bfly_int distgx, void *work,
+                             bfly_int *bytes);
+BFLY_API int bfly_zgrad_work(int op, int order, int form, int accumulate, bfly_int n, bfly_int count, const void *w,
+                             const void *x, bfly_int incx, bfly_int distx, const void *gy, bfly_int incgy,
+                             bfly_int distgy, void *gw, void *gx, bfly_int incgx, bfly_int distgx, void *work,
+                             bfly_int *bytes);
+BFLY_API int bfly_csgrad_work(int op, int order, int form, int accumulate, bfly_int n, bfly_int count, const float *w,
+                             const void *x, bfly_int incx, bfly_int distx, const void *gy, bfly_int incgy,
+                             bfly_int distgy, float *gw, void *gx, bfly_int incgx, bfly_int distgx, void *work,
+                             bfly_int *bytes);
+BFLY_API int bfly_zdgrad_work(int op, int order, int form, int accumulate, bfly_int n, bfly_int count, const double *w,
+                             const void *x, bfly_int incx, bfly_int distx, const void *gy, bfly_int incgy,
+                             bfly_int distgy, double *gw, void *gx, bfly_int incgx, bfly_int distgx, void *work,
+                             bfly_int *bytes);
+BFLY_API int bfly_plan_execute_work(const bfly_plan *plan, bfly_int count, const void *x, bfly_int incx,
+                                    bfly_int distx, void *y, bfly_int incy, bfly_int disty, void *work,
+                                    bfly_int *bytes);
+
 /* ---- the library -----------------------------------------------------------------------------------------------
  *
  * bfly_version                10000 major + 100 minor + patch.

@@ -51,17 +51,60 @@ typedef struct bfly_work {
     void *heap;
 } bfly_work;
 
+/* Memory that a caller of a _work function lends for one call: the only thing that changes is where bfly_work_get takes
+ * it from. With QUERY it finds none, so that the call ends there, and notes how much it would have taken. */
+enum { BFLY_OWN, BFLY_LENT, BFLY_QUERY };
+typedef struct bfly_loan {
+    int mode;
+    char *p;
+    double bytes; /* lent; with QUERY: needed */
+    int asked;
+} bfly_loan;
+extern _Thread_local bfly_loan bfly_lent;
+
 static inline char *bfly_work_get(bfly_work *work, double bytes)
 {
     char *p = work->local;
+    bfly_loan *loan = &bfly_lent;
     work->heap = NULL;
-    if (bytes > BFLY_STACK_BYTES) {
-        if (bytes > 1e18) return NULL;
-        p = work->heap = malloc((size_t)bytes + BFLY_ALIGN);
+    const int outside = bytes > BFLY_STACK_BYTES;
+    if (outside && bytes > 1e18) return NULL;
+    if (BFLY_UNLIKELY(loan->mode == BFLY_QUERY)) {
+        loan->bytes = outside ? bytes + BFLY_ALIGN : 0;
+        loan->asked = 1;
+        return NULL;
+    }
+    if (outside) {
+        if (loan->mode == BFLY_LENT)
+            p = bytes + BFLY_ALIGN <= loan->bytes ? loan->p : NULL;
+        else
+            p = work->heap = malloc((size_t)bytes + BFLY_ALIGN);
         if (!p) return NULL;
     }
     return p + (BFLY_ALIGN - (uintptr_t)p % BFLY_ALIGN) % BFLY_ALIGN;
 }
+
+static inline int bfly_querying(void) { return bfly_lent.mode == BFLY_QUERY; }
+
+static inline int bfly_lend(void *work, const bfly_int *bytes)
+{
+    if (!bytes || (work && *bytes < 0)) return 0;
+    bfly_lent = (bfly_loan){work ? BFLY_LENT : BFLY_QUERY, work, work ? (double)*bytes : 0, 0};
+    return 1;
+}
+
+static inline int bfly_lend_end(int result, const void *work, bfly_int *bytes)
+{
+    const bfly_loan loan = bfly_lent;
+    bfly_lent = (bfly_loan){BFLY_OWN, NULL, 0, 0};
+    if (work || (result != 0 && !(result == BFLY_ENOMEM && loan.asked))) return result;
+    *bytes = (bfly_int)loan.bytes;
+    return 0;
+}
+
+/* REPORT with the last two arguments work and bytes, bytes at this position */
+#define REPORT_WORK(position, call) \
+    REPORT(bfly_lend(work, bytes) ? bfly_lend_end((call), work, bytes) : -(position))
 
 static inline void bfly_work_free(bfly_work *work) { free(work->heap); }
 

@@ -148,6 +148,7 @@ static int grad(int precision, int complex_w, int complex_x, int op, int order, 
                             w, vgy, zero, vgx);
     }
     if (count == 0) {
+        if (bfly_querying()) return 0;
         int logn = 0;
         while (((bfly_int)1 << logn) < n) logn++;
         if (!accumulate)
@@ -164,6 +165,14 @@ static int grad(int precision, int complex_w, int complex_x, int op, int order, 
     {                                                                                                                \
         REPORT(grad(precision, complex_w, complex_x, op, order, form, accumulate, n, count, w, x, incx, distx, gy,   \
                     incgy, distgy, gw, gx, incgx, distgx));                                                          \
+    }                                                                                                                \
+    int bfly_##t##grad_work(int op, int order, int form, int accumulate, bfly_int n, bfly_int count, const wtype *w, \
+                            const xtype *x, bfly_int incx, bfly_int distx, const xtype *gy, bfly_int incgy,          \
+                            bfly_int distgy, wtype *gw, xtype *gx, bfly_int incgx, bfly_int distgx, void *work,      \
+                            bfly_int *bytes)                                                                         \
+    {                                                                                                                \
+        REPORT_WORK(19, grad(precision, complex_w, complex_x, op, order, form, accumulate, n, count, w, x, incx,     \
+                             distx, gy, incgy, distgy, gw, gx, incgx, distgx));                                      \
     }
 GRAD(s, float, float, 0, 0, 0)
 GRAD(d, double, double, 1, 0, 0)

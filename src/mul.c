@@ -101,8 +101,9 @@ static void one_number(int precision, int complex_x, bfly_int count, const bfly_
 int bfly_mul_run(int precision, int complex_w, int complex_x, int op, int order, int form, bfly_int n, bfly_int count,
                  const double *alpha, const void *w, bfly_vectors x, const double *beta, bfly_vectors y)
 {
-    if (count == 0) return 0;
-    if (alpha[0] == 0 && alpha[1] == 0) {
+    const int writes_only = alpha[0] == 0 && alpha[1] == 0;
+    if (count == 0 || (bfly_querying() && (writes_only || n == 1))) return 0;
+    if (writes_only) {
         scale_only(precision, complex_x, n, count, beta, y);
         return 0;
     }
@@ -185,6 +186,13 @@ static int mul(int precision, int complex_w, int complex_x, int op, int order, i
     {                                                                                                               \
         const double a[2] = {alpha, 0}, b[2] = {beta, 0};                                                           \
         REPORT(mul(precision, 0, 0, op, order, form, n, count, a, w, x, incx, distx, b, y, incy, disty));           \
+    }                                                                                                               \
+    int bfly_##t##mul_work(int op, int order, int form, bfly_int n, bfly_int count, type alpha, const type *w,      \
+                           const type *x, bfly_int incx, bfly_int distx, type beta, type *y, bfly_int incy,         \
+                           bfly_int disty, void *work, bfly_int *bytes)                                             \
+    {                                                                                                               \
+        const double a[2] = {alpha, 0}, b[2] = {beta, 0};                                                           \
+        REPORT_WORK(16, mul(precision, 0, 0, op, order, form, n, count, a, w, x, incx, distx, b, y, incy, disty));  \
     }
 #define COMPLEX_MUL(t, type, wtype, precision, complex_w)                                                           \
     int bfly_##t##mul(int op, int order, int form, bfly_int n, bfly_int count, const void *alpha, const wtype *w,   \
@@ -195,6 +203,15 @@ static int mul(int precision, int complex_w, int complex_x, int op, int order, i
         const double a[2] = {pa ? pa[0] : 0, pa ? pa[1] : 0}, b[2] = {pb ? pb[0] : 0, pb ? pb[1] : 0};              \
         REPORT(mul(precision, complex_w, 1, op, order, form, n, count, pa ? a : NULL, w, x, incx, distx,            \
                    pb ? b : NULL, y, incy, disty));                                                                 \
+    }                                                                                                               \
+    int bfly_##t##mul_work(int op, int order, int form, bfly_int n, bfly_int count, const void *alpha,              \
+                           const wtype *w, const void *x, bfly_int incx, bfly_int distx, const void *beta, void *y, \
+                           bfly_int incy, bfly_int disty, void *work, bfly_int *bytes)                              \
+    {                                                                                                               \
+        const type *pa = alpha, *pb = beta;                                                                         \
+        const double a[2] = {pa ? pa[0] : 0, pa ? pa[1] : 0}, b[2] = {pb ? pb[0] : 0, pb ? pb[1] : 0};              \
+        REPORT_WORK(16, mul(precision, complex_w, 1, op, order, form, n, count, pa ? a : NULL, w, x, incx, distx,   \
+                            pb ? b : NULL, y, incy, disty));                                                        \
     }
 REAL_MUL(s, float, 0)
 REAL_MUL(d, double, 1)

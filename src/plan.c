@@ -240,3 +240,9 @@ int bfly_plan_execute(const bfly_plan *plan, bfly_int count, const void *x, bfly
 int bfly_plan_info(const bfly_plan *plan, bfly_info *info) { REPORT(plan_info(plan, info)); }
 
 int bfly_plan_item(const bfly_plan *plan, bfly_int i, bfly_item *item) { REPORT(plan_item(plan, i, item)); }
+
+int bfly_plan_execute_work(const bfly_plan *plan, bfly_int count, const void *x, bfly_int incx, bfly_int distx, void *y,
+                           bfly_int incy, bfly_int disty, void *work, bfly_int *bytes)
+{
+    REPORT_WORK(10, plan_execute(plan, count, x, incx, distx, y, incy, disty));
+}
