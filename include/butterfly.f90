@@ -15,6 +15,15 @@
 !     call butterfly_fft_factors(w [, direction, order, info])
 !     call butterfly_hadamard_factors(w [, order, info])
 !
+! A plan is a chain of factors made ready for speed; the chain keeps copies of what it is given, the plan of the chain.
+! A plan must not be assigned to another; it is released with its variable.
+!
+!     type(butterfly_chain) :: chain                         type(butterfly_plan) :: plan
+!     call chain%butterfly(w [, op, order])                  call plan%create(chain, n, type_in, type_out [, info])
+!     call chain%permutation(perm [, op])                    call plan%execute(x, y [, dim, info])
+!     call chain%diagonal(d [, op])                          call plan%save(path [, info])
+!     call chain%real_part()                                 call plan%load(path [, info])
+!
 ! info is the result of the C function, 0 for success; a wrong shape counts as the C argument it belongs to. Without
 ! info an error stops the program and tells its reason. Output arrays must not be the input arrays: what works in place
 ! is called by its C name, with c_loc. All functions of butterfly.h are declared here under their C names.
@@ -29,11 +38,16 @@ module butterfly
   integer(c_int), parameter, public :: BFLY_INCREASING = 201, BFLY_DECREASING = 202
   integer(c_int), parameter, public :: BFLY_UNTIED = 211, BFLY_TIED = 212
   integer(c_int), parameter, public :: BFLY_FORWARD = 221, BFLY_INVERSE = 222
+  integer(c_int), parameter, public :: BFLY_ITEM_BUTTERFLY = 241, BFLY_ITEM_PERMUTATION = 242
+  integer(c_int), parameter, public :: BFLY_ITEM_DIAGONAL = 243, BFLY_ITEM_REAL_PART = 244
+  integer(c_int), parameter, public :: BFLY_S = iachar("s"), BFLY_D = iachar("d"), BFLY_C = iachar("c")
+  integer(c_int), parameter, public :: BFLY_Z = iachar("z")
   integer(c_int), parameter, public :: BFLY_ENOMEM = 1, BFLY_EOVERFLOW = 2, BFLY_EISA = 3
+  integer(c_int), parameter, public :: BFLY_EIO = 4, BFLY_EFORMAT = 5, BFLY_EVERSION = 6
   integer, parameter, public :: bfly_int = c_int64_t
 
   public :: butterfly_multiply, butterfly_gradient, butterfly_permute, butterfly_dense
-  public :: butterfly_fft_factors, butterfly_hadamard_factors, butterfly_message
+  public :: butterfly_fft_factors, butterfly_hadamard_factors, butterfly_message, butterfly_chain, butterfly_plan
 
   interface butterfly_multiply
     module procedure multiply_s, multiply_d, multiply_c, multiply_z, multiply_cs, multiply_zd
@@ -53,6 +67,50 @@ module butterfly
   interface butterfly_hadamard_factors
     module procedure hadamard_factors_s, hadamard_factors_d, hadamard_factors_c, hadamard_factors_z
   end interface
+
+  type, bind(C), public :: bfly_item
+    integer(c_int) :: kind, type, op, order, form
+    type(c_ptr) :: data
+  end type
+
+  ! An item with the copy of its data that it points to when the plan is made.
+  type :: link
+    type(bfly_item) :: item
+    integer(bfly_int) :: n
+    integer(c_int8_t), allocatable :: bytes(:)
+  end type
+
+  type :: butterfly_chain
+    private
+    type(link), allocatable :: links(:)
+    integer(c_int) :: rc = 0 ! of the first wrong link
+  contains
+    generic :: butterfly => butterfly_s, butterfly_d, butterfly_c, butterfly_z
+    generic :: diagonal => diagonal_s, diagonal_d, diagonal_c, diagonal_z
+    procedure :: permutation, real_part
+    procedure, private :: butterfly_s, butterfly_d, butterfly_c, butterfly_z
+    procedure, private :: diagonal_s, diagonal_d, diagonal_c, diagonal_z
+  end type
+
+  type :: butterfly_plan
+    private
+    type(c_ptr) :: handle = c_null_ptr
+  contains
+    procedure :: create, info => plan_info, save => save_plan, load => load_plan
+    generic :: execute => execute_ss, execute_dd, execute_cc, execute_zz, execute_sc, execute_dz, execute_cs, execute_zd
+    procedure, private :: execute_ss, execute_dd, execute_cc, execute_zz
+    procedure, private :: execute_sc, execute_dz, execute_cs, execute_zd
+    final :: destroy_plan
+  end type
+
+  ! What bfly_plan_info tells, see butterfly.h.
+  type, bind(C), public :: bfly_info
+    integer(bfly_int) :: n, items
+    integer(c_int) :: type_in, type_out
+    integer(bfly_int) :: bytes, passes, stages, reduced_stages, fallback_stages, hadamard_stages
+    real(c_double) :: flops, growth, error
+    type(c_ptr) :: isa
+  end type
 
   ! ---- the C functions: arrays as c_loc, scalars alpha and beta by value when real and as c_loc when complex ----
 
@@ -174,6 +232,57 @@ module butterfly
       integer(c_int), value :: result
     end function
   end interface
+
+  ! Written out, since gfortran 12 passes value arguments by address when a type-bound procedure calls a procedure that
+  ! is declared by an abstract interface.
+  interface
+    integer(c_int) function bfly_plan_create(type_in, type_out, n, items, item, plan) bind(C, name="bfly_plan_create")
+      import
+      integer(c_int), value :: type_in, type_out
+      integer(bfly_int), value :: n, items
+      type(c_ptr), value :: item
+      type(c_ptr), intent(inout) :: plan
+    end function
+    integer(c_int) function bfly_plan_execute(plan, count, x, incx, distx, y, incy, disty) &
+      bind(C, name="bfly_plan_execute")
+      import
+      integer(bfly_int), value :: count, incx, distx, incy, disty
+      type(c_ptr), value :: plan, x, y
+    end function
+    integer(c_int) function bfly_plan_save(plan, path) bind(C, name="bfly_plan_save")
+      import
+      type(c_ptr), value :: plan
+      character(kind=c_char), intent(in) :: path(*)
+    end function
+    integer(c_int) function bfly_plan_load(path, plan) bind(C, name="bfly_plan_load")
+      import
+      character(kind=c_char), intent(in) :: path(*)
+      type(c_ptr), intent(inout) :: plan
+    end function
+    integer(c_int) function bfly_plan_to_memory(plan, bytes, capacity, size) bind(C, name="bfly_plan_to_memory")
+      import
+      type(c_ptr), value :: plan, bytes
+      integer(bfly_int), value :: capacity
+      integer(bfly_int), intent(inout) :: size
+    end function
+    integer(c_int) function bfly_plan_from_memory(bytes, size, plan) bind(C, name="bfly_plan_from_memory")
+      import
+      type(c_ptr), value :: bytes
+      integer(bfly_int), value :: size
+      type(c_ptr), intent(inout) :: plan
+    end function
+    integer(c_int) function bfly_plan_info(plan, info) bind(C, name="bfly_plan_info")
+      import
+      type(c_ptr), value :: plan
+      type(bfly_info), intent(inout) :: info
+    end function
+    subroutine bfly_plan_destroy(plan) bind(C, name="bfly_plan_destroy")
+      import
+      type(c_ptr), value :: plan
+    end subroutine
+  end interface
+  public :: bfly_plan_create, bfly_plan_execute, bfly_plan_save, bfly_plan_load, bfly_plan_to_memory
+  public :: bfly_plan_from_memory, bfly_plan_info, bfly_plan_destroy
 
   procedure(c_mul_s), bind(C, name="bfly_smul"), public :: bfly_smul
   procedure(c_mul_d), bind(C, name="bfly_dmul"), public :: bfly_dmul
@@ -806,4 +915,277 @@ contains
     call finish("bfly_zhadamard_factors", a%rc, info)
   end subroutine
 
+  ! ---- chains and plans ----
+
+  ! bytes: of the data at p; numbers: the shape of the factors, or the length of a diagonal or a permutation
+  subroutine add_link(chain, kind, type, op, order, p, bytes, numbers)
+    class(butterfly_chain), intent(inout) :: chain
+    integer(c_int), intent(in) :: kind, type
+    integer(c_int), intent(in), optional :: op, order
+    type(c_ptr), intent(in) :: p
+    integer(bfly_int), intent(in) :: bytes, numbers(:)
+    integer(c_int8_t), pointer :: data(:)
+    type(arguments) :: a
+    type(link) :: new
+    type(link), allocatable :: longer(:)
+    integer :: i, held
+    if (kind == BFLY_ITEM_BUTTERFLY) then
+      call read_factors(a, numbers, -5)
+    else if (size(numbers) == 1) then
+      a%n = numbers(1)
+    else
+      a%rc = -5
+    end if
+    if (chain%rc == 0) chain%rc = a%rc
+    new%n = a%n
+    new%item = bfly_item(kind, type, either(op, BFLY_NO_TRANS), either(order, BFLY_INCREASING), a%form, c_null_ptr)
+    call c_f_pointer(p, data, [bytes])
+    allocate (new%bytes(bytes), source=data)
+    held = 0
+    if (allocated(chain%links)) held = size(chain%links)
+    allocate (longer(held + 1))
+    do i = 1, held ! their data move, nothing is copied
+      longer(i)%item = chain%links(i)%item
+      longer(i)%n = chain%links(i)%n
+      call move_alloc(chain%links(i)%bytes, longer(i)%bytes)
+    end do
+    longer(held + 1) = new
+    call move_alloc(longer, chain%links)
+  end subroutine
+
+  subroutine permutation(chain, perm, op)
+    class(butterfly_chain), intent(inout) :: chain
+    integer(bfly_int), intent(in) :: perm(:)
+    integer(c_int), intent(in), optional :: op
+    integer(bfly_int), allocatable, target :: from_zero(:)
+    allocate (from_zero(size(perm)))
+    from_zero = perm - 1
+    call add_link(chain, BFLY_ITEM_PERMUTATION, BFLY_S, op, BFLY_INCREASING, c_loc(from_zero), &
+                  8 * size(perm, kind=bfly_int), shape(perm, bfly_int))
+  end subroutine
+
+  subroutine real_part(chain)
+    class(butterfly_chain), intent(inout) :: chain
+    integer(c_int8_t), target :: nothing(1)
+    call add_link(chain, BFLY_ITEM_REAL_PART, BFLY_S, BFLY_NO_TRANS, BFLY_INCREASING, c_loc(nothing), 0_bfly_int, &
+                  [-1_bfly_int])
+  end subroutine
+
+  subroutine create(plan, chain, n, type_in, type_out, info)
+    class(butterfly_plan), intent(inout) :: plan
+    type(butterfly_chain), intent(in), target :: chain
+    integer(bfly_int), intent(in) :: n
+    integer(c_int), intent(in) :: type_in, type_out
+    integer(c_int), intent(out), optional :: info
+    type(bfly_item), allocatable, target :: items(:)
+    type(c_ptr) :: made
+    integer(c_int) :: rc
+    integer :: i, links
+    rc = chain%rc
+    links = 0
+    if (allocated(chain%links)) links = size(chain%links)
+    allocate (items(links))
+    do i = 1, links
+      items(i) = chain%links(i)%item
+      if (size(chain%links(i)%bytes) > 0) items(i)%data = c_loc(chain%links(i)%bytes)
+      if (rc == 0 .and. chain%links(i)%n /= n .and. chain%links(i)%n /= -1) rc = -5
+    end do
+    made = c_null_ptr
+    if (rc == 0) rc = bfly_plan_create(type_in, type_out, n, int(links, bfly_int), c_loc(items), made)
+    if (rc == 0) call replace(plan, made)
+    call finish("bfly_plan_create", rc, info)
+  end subroutine
+
+  subroutine replace(plan, made)
+    class(butterfly_plan), intent(inout) :: plan
+    type(c_ptr), intent(in) :: made
+    call bfly_plan_destroy(plan%handle)
+    plan%handle = made
+  end subroutine
+
+  subroutine destroy_plan(plan)
+    type(butterfly_plan), intent(inout) :: plan
+    call replace(plan, c_null_ptr)
+  end subroutine
+
+  function plan_info(plan) result(facts)
+    class(butterfly_plan), intent(in) :: plan
+    type(bfly_info) :: facts
+    call finish("bfly_plan_info", bfly_plan_info(plan%handle, facts))
+  end function
+
+  subroutine save_plan(plan, path, info)
+    class(butterfly_plan), intent(in) :: plan
+    character(*), intent(in) :: path
+    integer(c_int), intent(out), optional :: info
+    call finish("bfly_plan_save", bfly_plan_save(plan%handle, trim(path) // c_null_char), info)
+  end subroutine
+
+  subroutine load_plan(plan, path, info)
+    class(butterfly_plan), intent(inout) :: plan
+    character(*), intent(in) :: path
+    integer(c_int), intent(out), optional :: info
+    type(c_ptr) :: made
+    integer(c_int) :: rc
+    made = c_null_ptr
+    rc = bfly_plan_load(trim(path) // c_null_char, made)
+    if (rc == 0) call replace(plan, made)
+    call finish("bfly_plan_load", rc, info)
+  end subroutine
+
+  ! x and y are the arguments 3 and 6 of bfly_plan_execute
+  subroutine execute(plan, type_in, type_out, x, x_shape, y, y_shape, dim, info)
+    class(butterfly_plan), intent(in) :: plan
+    integer(c_int), intent(in) :: type_in, type_out
+    type(c_ptr), intent(in) :: x, y
+    integer(bfly_int), intent(in) :: x_shape(:), y_shape(:)
+    integer, intent(in), optional :: dim
+    integer(c_int), intent(out), optional :: info
+    type(arguments) :: a
+    type(bfly_info) :: facts
+    a%rc = bfly_plan_info(plan%handle, facts)
+    if (a%rc == 0 .and. facts%type_in /= type_in) a%rc = -3
+    if (a%rc == 0 .and. facts%type_out /= type_out) a%rc = -6
+    a%n = facts%n
+    if (a%rc == 0) call read_vectors(a, x_shape, -3, dim)
+    if (a%rc == 0) a%rc = same_shape(x_shape, y_shape, -6)
+    if (a%rc == 0) a%rc = bfly_plan_execute(plan%handle, a%count, x, a%inc, a%dist, y, a%inc, a%dist)
+    call finish("bfly_plan_execute", a%rc, info)
+  end subroutine
+
+  subroutine butterfly_s(chain, w, op, order)
+    class(butterfly_chain), intent(inout) :: chain
+    real(c_float), intent(in), target, contiguous :: w(..)
+    integer(c_int), intent(in), optional :: op, order
+    call add_link(chain, BFLY_ITEM_BUTTERFLY, BFLY_S, op, order, c_loc(w), 4 * size(w, kind=bfly_int), &
+                  shape(w, bfly_int))
+  end subroutine
+
+  subroutine diagonal_s(chain, d, op)
+    class(butterfly_chain), intent(inout) :: chain
+    real(c_float), intent(in), target, contiguous :: d(..)
+    integer(c_int), intent(in), optional :: op
+    call add_link(chain, BFLY_ITEM_DIAGONAL, BFLY_S, op, BFLY_INCREASING, c_loc(d), 4 * size(d, kind=bfly_int), &
+                  shape(d, bfly_int))
+  end subroutine
+
+  subroutine butterfly_d(chain, w, op, order)
+    class(butterfly_chain), intent(inout) :: chain
+    real(c_double), intent(in), target, contiguous :: w(..)
+    integer(c_int), intent(in), optional :: op, order
+    call add_link(chain, BFLY_ITEM_BUTTERFLY, BFLY_D, op, order, c_loc(w), 8 * size(w, kind=bfly_int), &
+                  shape(w, bfly_int))
+  end subroutine
+
+  subroutine diagonal_d(chain, d, op)
+    class(butterfly_chain), intent(inout) :: chain
+    real(c_double), intent(in), target, contiguous :: d(..)
+    integer(c_int), intent(in), optional :: op
+    call add_link(chain, BFLY_ITEM_DIAGONAL, BFLY_D, op, BFLY_INCREASING, c_loc(d), 8 * size(d, kind=bfly_int), &
+                  shape(d, bfly_int))
+  end subroutine
+
+  subroutine butterfly_c(chain, w, op, order)
+    class(butterfly_chain), intent(inout) :: chain
+    complex(c_float_complex), intent(in), target, contiguous :: w(..)
+    integer(c_int), intent(in), optional :: op, order
+    call add_link(chain, BFLY_ITEM_BUTTERFLY, BFLY_C, op, order, c_loc(w), 8 * size(w, kind=bfly_int), &
+                  shape(w, bfly_int))
+  end subroutine
+
+  subroutine diagonal_c(chain, d, op)
+    class(butterfly_chain), intent(inout) :: chain
+    complex(c_float_complex), intent(in), target, contiguous :: d(..)
+    integer(c_int), intent(in), optional :: op
+    call add_link(chain, BFLY_ITEM_DIAGONAL, BFLY_C, op, BFLY_INCREASING, c_loc(d), 8 * size(d, kind=bfly_int), &
+                  shape(d, bfly_int))
+  end subroutine
+
+  subroutine butterfly_z(chain, w, op, order)
+    class(butterfly_chain), intent(inout) :: chain
+    complex(c_double_complex), intent(in), target, contiguous :: w(..)
+    integer(c_int), intent(in), optional :: op, order
+    call add_link(chain, BFLY_ITEM_BUTTERFLY, BFLY_Z, op, order, c_loc(w), 16 * size(w, kind=bfly_int), &
+                  shape(w, bfly_int))
+  end subroutine
+
+  subroutine diagonal_z(chain, d, op)
+    class(butterfly_chain), intent(inout) :: chain
+    complex(c_double_complex), intent(in), target, contiguous :: d(..)
+    integer(c_int), intent(in), optional :: op
+    call add_link(chain, BFLY_ITEM_DIAGONAL, BFLY_Z, op, BFLY_INCREASING, c_loc(d), 16 * size(d, kind=bfly_int), &
+                  shape(d, bfly_int))
+  end subroutine
+
+  subroutine execute_ss(plan, x, y, dim, info)
+    class(butterfly_plan), intent(in) :: plan
+    real(c_float), intent(in), target, contiguous :: x(..)
+    real(c_float), intent(inout), target, contiguous :: y(..)
+    integer, intent(in), optional :: dim
+    integer(c_int), intent(out), optional :: info
+    call execute(plan, BFLY_S, BFLY_S, c_loc(x), shape(x, bfly_int), c_loc(y), shape(y, bfly_int), dim, info)
+  end subroutine
+
+  subroutine execute_dd(plan, x, y, dim, info)
+    class(butterfly_plan), intent(in) :: plan
+    real(c_double), intent(in), target, contiguous :: x(..)
+    real(c_double), intent(inout), target, contiguous :: y(..)
+    integer, intent(in), optional :: dim
+    integer(c_int), intent(out), optional :: info
+    call execute(plan, BFLY_D, BFLY_D, c_loc(x), shape(x, bfly_int), c_loc(y), shape(y, bfly_int), dim, info)
+  end subroutine
+
+  subroutine execute_cc(plan, x, y, dim, info)
+    class(butterfly_plan), intent(in) :: plan
+    complex(c_float_complex), intent(in), target, contiguous :: x(..)
+    complex(c_float_complex), intent(inout), target, contiguous :: y(..)
+    integer, intent(in), optional :: dim
+    integer(c_int), intent(out), optional :: info
+    call execute(plan, BFLY_C, BFLY_C, c_loc(x), shape(x, bfly_int), c_loc(y), shape(y, bfly_int), dim, info)
+  end subroutine
+
+  subroutine execute_zz(plan, x, y, dim, info)
+    class(butterfly_plan), intent(in) :: plan
+    complex(c_double_complex), intent(in), target, contiguous :: x(..)
+    complex(c_double_complex), intent(inout), target, contiguous :: y(..)
+    integer, intent(in), optional :: dim
+    integer(c_int), intent(out), optional :: info
+    call execute(plan, BFLY_Z, BFLY_Z, c_loc(x), shape(x, bfly_int), c_loc(y), shape(y, bfly_int), dim, info)
+  end subroutine
+
+  subroutine execute_sc(plan, x, y, dim, info)
+    class(butterfly_plan), intent(in) :: plan
+    real(c_float), intent(in), target, contiguous :: x(..)
+    complex(c_float_complex), intent(inout), target, contiguous :: y(..)
+    integer, intent(in), optional :: dim
+    integer(c_int), intent(out), optional :: info
+    call execute(plan, BFLY_S, BFLY_C, c_loc(x), shape(x, bfly_int), c_loc(y), shape(y, bfly_int), dim, info)
+  end subroutine
+
+  subroutine execute_dz(plan, x, y, dim, info)
+    class(butterfly_plan), intent(in) :: plan
+    real(c_double), intent(in), target, contiguous :: x(..)
+    complex(c_double_complex), intent(inout), target, contiguous :: y(..)
+    integer, intent(in), optional :: dim
+    integer(c_int), intent(out), optional :: info
+    call execute(plan, BFLY_D, BFLY_Z, c_loc(x), shape(x, bfly_int), c_loc(y), shape(y, bfly_int), dim, info)
+  end subroutine
+
+  subroutine execute_cs(plan, x, y, dim, info)
+    class(butterfly_plan), intent(in) :: plan
+    complex(c_float_complex), intent(in), target, contiguous :: x(..)
+    real(c_float), intent(inout), target, contiguous :: y(..)
+    integer, intent(in), optional :: dim
+    integer(c_int), intent(out), optional :: info
+    call execute(plan, BFLY_C, BFLY_S, c_loc(x), shape(x, bfly_int), c_loc(y), shape(y, bfly_int), dim, info)
+  end subroutine
+
+  subroutine execute_zd(plan, x, y, dim, info)
+    class(butterfly_plan), intent(in) :: plan
+    complex(c_double_complex), intent(in), target, contiguous :: x(..)
+    real(c_double), intent(inout), target, contiguous :: y(..)
+    integer, intent(in), optional :: dim
+    integer(c_int), intent(out), optional :: info
+    call execute(plan, BFLY_Z, BFLY_D, c_loc(x), shape(x, bfly_int), c_loc(y), shape(y, bfly_int), dim, info)
+  end subroutine
 end module

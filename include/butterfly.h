@@ -63,7 +63,10 @@ enum bfly_direction { BFLY_FORWARD = 221, BFLY_INVERSE = 222 };
 enum bfly_error {
     BFLY_ENOMEM = 1,    /* no memory for the workspace */
     BFLY_EOVERFLOW = 2, /* sizes times strides do not fit in 64 bits */
-    BFLY_EISA = 3       /* bfly_set_isa: unknown, not compiled in, or not available on this processor */
+    BFLY_EISA = 3,      /* bfly_set_isa: unknown, not compiled in, or not available on this processor */
+    BFLY_EIO = 4,       /* a file cannot be opened, read, written or moved: errno tells why */
+    BFLY_EFORMAT = 5,   /* not a plan, or damaged, cut short, inconsistent */
+    BFLY_EVERSION = 6   /* a plan of another version of the format */
 };
 
 /* ---- y := alpha op(B) x + beta y -------------------------------------------------------------------------------
@@ -405,6 +408,24 @@ BFLY_API int bfly_zdgrad_work(int op, int order, int form, int accumulate, bfly_
 BFLY_API int bfly_plan_execute_work(const bfly_plan *plan, bfly_int count, const void *x, bfly_int incx,
                                     bfly_int distx, void *y, bfly_int incy, bfly_int disty, void *work,
                                     bfly_int *bytes);
+
+/* ---- plans in files and in memory --------------------------------------------------------------------------------
+ *
+ * What is stored is the chain as it was given, little endian, with a version and a checksum; it is packed for the
+ * instruction set in use when it is loaded. The format is described in src/plan_file.c.
+ *
+ * bfly_plan_to_memory    bytes NULL: *size receives the bytes needed. Otherwise capacity must be at least that many
+ *                        (else illegal argument 3); they are written, their number goes to *size.
+ * bfly_plan_from_memory  *plan receives a new plan. size must be exact; bytes need no alignment. A damaged, cut or
+ *                        lengthened input is BFLY_EFORMAT and *plan stays as it was. Nothing that the input says about
+ *                        its sizes is believed before it agrees with size: no memory is asked for in vain.
+ * bfly_plan_save         Written beside path under a name of its own and moved over it when complete.
+ * bfly_plan_load         As from_memory, of a file; sizes are checked against the file's.
+ */
+BFLY_API int bfly_plan_to_memory(const bfly_plan *plan, void *bytes, bfly_int capacity, bfly_int *size);
+BFLY_API int bfly_plan_from_memory(const void *bytes, bfly_int size, bfly_plan **plan);
+BFLY_API int bfly_plan_save(const bfly_plan *plan, const char *path);
+BFLY_API int bfly_plan_load(const char *path, bfly_plan **plan);
 
 /* ---- the library -----------------------------------------------------------------------------------------------
  *

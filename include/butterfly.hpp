@@ -276,6 +276,122 @@ std::vector<X> hadamard_factors(integer n, order r = order::increasing, form f =
     return w;
 }
 
+/* ---- plans ---- */
+
+namespace detail {
+template <class X> struct code {
+    static_assert(sizeof(X) == 0, "butterfly: numbers must be float, double or std::complex of these");
+};
+template <> struct code<float> : std::integral_constant<int, BFLY_S> {};
+template <> struct code<double> : std::integral_constant<int, BFLY_D> {};
+template <> struct code<std::complex<float>> : std::integral_constant<int, BFLY_C> {};
+template <> struct code<std::complex<double>> : std::integral_constant<int, BFLY_Z> {};
+} // namespace detail
+
+/* What a plan applies, first to last. The arrays must live until the plan is made, which copies them. */
+class chain {
+public:
+    template <class W>
+    chain &butterfly(const W *w, op o = op::none, order r = order::increasing, form f = form::untied)
+    {
+        return add({BFLY_ITEM_BUTTERFLY, detail::code<W>::value, int(o), int(r), int(f), w});
+    }
+    chain &permutation(const integer *perm, op o = op::none)
+    {
+        return add({BFLY_ITEM_PERMUTATION, BFLY_S, int(o), BFLY_INCREASING, BFLY_UNTIED, perm});
+    }
+    template <class W> chain &diagonal(const W *d, op o = op::none)
+    {
+        return add({BFLY_ITEM_DIAGONAL, detail::code<W>::value, int(o), BFLY_INCREASING, BFLY_UNTIED, d});
+    }
+    chain &real_part()
+    {
+        return add({BFLY_ITEM_REAL_PART, BFLY_S, BFLY_NO_TRANS, BFLY_INCREASING, BFLY_UNTIED, nullptr});
+    }
+    const std::vector<bfly_item> &items() const noexcept { return items_; }
+
+private:
+    chain &add(const bfly_item &item)
+    {
+        items_.push_back(item);
+        return *this;
+    }
+    std::vector<bfly_item> items_;
+};
+
+/* A chain made ready for speed, from vectors of In to vectors of Out. Movable, not copyable; executing it is const, and
+ * any threads may do so at once. */
+template <class In, class Out = In> class plan {
+public:
+    plan(integer n, const chain &c)
+    {
+        detail::check(bfly_plan_create(detail::code<In>::value, detail::code<Out>::value, n, integer(c.items().size()),
+                                       c.items().data(), &plan_),
+                      "bfly_plan_create", "type_in type_out n items item plan");
+    }
+    ~plan() { bfly_plan_destroy(plan_); }
+    plan(plan &&other) noexcept : plan_(std::exchange(other.plan_, nullptr)) {}
+    plan &operator=(plan &&other) noexcept
+    {
+        std::swap(plan_, other.plan_);
+        return *this;
+    }
+
+    /* count vectors one after the other, or with strides as everywhere here; y may be x */
+    void operator()(const In *x, Out *y, integer count = 1) const { (*this)(count, x, 1, size(), y, 1, size()); }
+    void operator()(integer count, const In *x, integer incx, integer distx, Out *y, integer incy, integer disty) const
+    {
+        detail::check(bfly_plan_execute(plan_, count, x, incx, distx, y, incy, disty), "bfly_plan_execute",
+                      "plan count x incx distx y incy disty");
+    }
+
+    bfly_info info() const
+    {
+        bfly_info facts;
+        detail::check(bfly_plan_info(plan_, &facts), "bfly_plan_info", "plan info");
+        return facts;
+    }
+    integer size() const { return info().n; }
+    const bfly_plan *get() const noexcept { return plan_; }
+
+    void save(const std::string &path) const
+    {
+        detail::check(bfly_plan_save(plan_, path.c_str()), "bfly_plan_save", "plan path");
+    }
+    std::vector<unsigned char> to_memory() const
+    {
+        integer bytes = 0;
+        detail::check(bfly_plan_to_memory(plan_, nullptr, 0, &bytes), "bfly_plan_to_memory", "plan bytes capacity size");
+        std::vector<unsigned char> memory(static_cast<std::size_t>(bytes));
+        detail::check(bfly_plan_to_memory(plan_, memory.data(), bytes, &bytes), "bfly_plan_to_memory",
+                      "plan bytes capacity size");
+        return memory;
+    }
+    /* A plan for other types than In and Out is an error: BFLY_EFORMAT. */
+    static plan load(const std::string &path)
+    {
+        bfly_plan *p = nullptr;
+        detail::check(bfly_plan_load(path.c_str(), &p), "bfly_plan_load", "path plan");
+        return plan(p, "bfly_plan_load");
+    }
+    static plan from_memory(const void *bytes, integer size)
+    {
+        bfly_plan *p = nullptr;
+        detail::check(bfly_plan_from_memory(bytes, size, &p), "bfly_plan_from_memory", "bytes size plan");
+        return plan(p, "bfly_plan_from_memory");
+    }
+
+private:
+    plan(bfly_plan *p, const char *function) : plan_(p)
+    {
+        const bfly_info facts = info();
+        if (facts.type_in == detail::code<In>::value && facts.type_out == detail::code<Out>::value) return;
+        bfly_plan_destroy(plan_);
+        throw error(function, BFLY_EFORMAT);
+    }
+    bfly_plan *plan_ = nullptr;
+};
+
 /* ---- the library ---- */
 
 inline std::string config() { return bfly_config(); }

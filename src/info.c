@@ -28,6 +28,9 @@ const char *bfly_strerror(int result)
     case 0: return "success";
     case BFLY_ENOMEM: return "not enough memory for the workspace";
     case BFLY_EOVERFLOW: return "sizes times strides do not fit in 64 bits";
+    case BFLY_EIO: return "a file cannot be opened, read, written or moved";
+    case BFLY_EFORMAT: return "not a plan, or damaged";
+    case BFLY_EVERSION: return "a plan of another version of the format";
     case BFLY_EISA: return "instruction set unknown or not available here";
     }
     return result < 0 && result > -32 ? "illegal argument; its position is the negative of the result"

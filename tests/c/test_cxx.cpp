@@ -147,6 +147,72 @@ template <class X> void test_fft()
     for (bf::integer i = 0; i < n; i++) CHECK(std::abs(back[i] - X(1)) < tolerance<X>(), "inverse %s", name<X>());
 }
 
+// a plan of one of each does what the functions do one after the other; moved, saved and loaded it stays the same
+template <class X> void test_plan()
+{
+    const bf::integer n = 16, count = 3;
+    const auto w = random_vector<X>(bf::factor_count(n)), tied = random_vector<X>(bf::factor_count(n, bf::form::tied));
+    const auto d = random_vector<X>(n), x = random_vector<X>(n * count);
+    std::vector<bf::integer> perm(n);
+    for (bf::integer i = 0; i < n; i++) perm[i] = (5 * i + 3) % n;
+    std::vector<X> want(x.size()), y(x.size()), z(x.size());
+    bf::multiply(n, count, w.data(), x.data(), want.data(), bf::op::trans);
+    bf::permute(n, count, perm.data(), want.data(), z.data());
+    for (bf::integer i = 0; i < n * count; i++) z[i] *= conjugate(d[i % n]);
+    bf::multiply(n, count, tied.data(), z.data(), want.data(), bf::op::none, bf::order::decreasing, bf::form::tied);
+
+    bf::chain c;
+    c.butterfly(w.data(), bf::op::trans).permutation(perm.data()).diagonal(d.data(), bf::op::conj);
+    c.butterfly(tied.data(), bf::op::none, bf::order::decreasing, bf::form::tied);
+    bf::plan<X> plan(n, c);
+    plan(x.data(), y.data(), count);
+    CHECK(distance(y, want) < 20 * tolerance<X>(), "plan %s: %g", name<X>(), distance(y, want));
+    CHECK(plan.size() == n && plan.info().items == 4, "info of a plan %s", name<X>());
+    std::vector<X> columns(x.size());
+    for (bf::integer k = 0; k < count; k++)
+        for (bf::integer i = 0; i < n; i++) columns[i * count + k] = x[k * n + i];
+    plan(count, columns.data(), count, 1, columns.data(), count, 1);
+    for (bf::integer k = 0; k < count; k++)
+        for (bf::integer i = 0; i < n; i++) CHECK(columns[i * count + k] == y[k * n + i], "strided plan %s", name<X>());
+
+    bf::plan<X> moved(std::move(plan));
+    moved(x.data(), z.data(), count);
+    CHECK(z == y && plan.get() == nullptr, "a moved plan %s", name<X>());
+    const auto memory = moved.to_memory();
+    auto read = bf::plan<X>::from_memory(memory.data(), bf::integer(memory.size()));
+    read(x.data(), z.data(), count);
+    CHECK(z == y, "a plan %s from memory", name<X>());
+    const std::string path = "test_cxx.plan";
+    moved.save(path);
+    read = bf::plan<X>::load(path);
+    z.assign(z.size(), X(0));
+    read(x.data(), z.data(), count);
+    CHECK(z == y, "a plan %s from a file", name<X>());
+    std::remove(path.c_str());
+    CHECK(!std::is_copy_constructible<bf::plan<X>>::value && !std::is_copy_assignable<bf::plan<X>>::value,
+          "a plan can be copied");
+
+    // to real numbers
+    using R = real_t<X>;
+    c.real_part();
+    const bf::plan<X, R> real(n, c);
+    std::vector<R> re(x.size());
+    real(x.data(), re.data(), count);
+    for (std::size_t i = 0; i < re.size(); i++)
+        CHECK(std::abs(re[i] - std::real(y[i])) < 20 * tolerance<X>(), "real part of a plan %s", name<X>());
+}
+
+template <class F> void throws_code(int code, F call)
+{
+    int got = 0;
+    try {
+        call();
+    } catch (const bf::error &e) {
+        got = e.code();
+    }
+    CHECK(got == code, "threw %d, not %d", got, code);
+}
+
 template <class F> void throws_illegal(const char *argument, int position, F call)
 {
     std::string got = "nothing", what;
@@ -196,20 +262,19 @@ static void test_errors()
     throws_illegal("perm", 4, [&] { bf::permute(n, 1, twice.data(), x.data(), y.data()); });
     throws_illegal("n", 1, [&] { bf::factor_count(12); });
     throws_illegal("direction", 1, [&] { bf::fft_factors<std::complex<float>>(n, bf::direction(1)); });
-    int code = 0;
-    try {
+    throws_code(BFLY_EOVERFLOW, [&] {
         bf::multiply(none, up, untied, n, 1, 1, w.data(), x.data(), INT64_MAX, n, 0, y.data(), 1, n);
-    } catch (const bf::error &e) {
-        code = e.code();
-    }
-    CHECK(code == BFLY_EOVERFLOW, "overflow threw %d", code);
-    code = 0;
-    try {
-        bf::set_isa("nonsense");
-    } catch (const bf::error &e) {
-        code = e.code();
-    }
-    CHECK(code == BFLY_EISA, "set_isa threw %d", code);
+    });
+    throws_code(BFLY_EISA, [] { bf::set_isa("nonsense"); });
+    throws_code(BFLY_EIO, [] { bf::plan<double>::load("there/is/no/such.plan"); });
+    throws_code(BFLY_EFORMAT, [&] { bf::plan<double>::from_memory(w.data(), n); });
+    const std::vector<unsigned char> of_double = bf::plan<double>(n, bf::chain().butterfly(w.data())).to_memory();
+    throws_code(BFLY_EFORMAT, [&] {
+        bf::plan<float>::from_memory(of_double.data(), bf::integer(of_double.size())); // another type
+    });
+    throws_illegal("n", 3, [&] { bf::plan<double>(12, bf::chain().butterfly(w.data())); });
+    throws_illegal("item", 5, [&] { bf::plan<double>(n, bf::chain().butterfly(w.data(), bf::op(9))); });
+    throws_illegal("count", 2, [&] { bf::plan<double>(n, bf::chain())(x.data(), y.data(), -1); });
     CHECK(y == before, "an output was touched");
 }
 
@@ -244,6 +309,10 @@ int main()
     test_single<std::complex<double>>();
     test_fft<std::complex<float>>();
     test_fft<std::complex<double>>();
+    test_plan<float>();
+    test_plan<double>();
+    test_plan<std::complex<float>>();
+    test_plan<std::complex<double>>();
     test_errors();
     test_library();
     std::printf("cxx: %ld checks, %ld failed\n", checks, failed);

@@ -1,4 +1,4 @@
-! test_fortran.f90 - butterfly.f90: results by the definitions, for every type, layout and shape; errors and their infos.
+! test_fortran.f90 - butterfly.f90: results by the definitions, for every type, layout and shape; errors and infos.
 program test_fortran
   use, intrinsic :: iso_c_binding
   use butterfly
@@ -16,6 +16,7 @@ program test_fortran
   end do
   call test_permutations
   call test_exact_factors
+  call test_plans
   call test_errors
   write (*, "(a, i0, a, i0, a)") "fortran: ", checks, " checks, ", failed, " failed"
   if (failed > 0 .or. checks == 0) error stop 1
@@ -227,6 +228,141 @@ contains
     call check(all(abs(ms - m) <= 0), "hadamard factors s, tied")
     call check(all(abs(mz - m) <= 0), "hadamard factors z")
     call check(all(abs(mc - m) <= 0), "hadamard factors c")
+  end subroutine
+
+  ! chains of one of each, against the procedures one after the other
+  subroutine test_plans
+    complex(c_double) :: w(2, 2, n / 2, stages), v(2, 2, n - 1), d(n), x(n, count), y(n, count), z(n, count)
+    complex(c_double) :: xt(count, n), yt(count, n)
+    complex(c_float) :: cx(n, count), cy(n, count)
+    real(c_double) :: rx(n, count), ry(n, count)
+    real(c_float) :: sx(n, count), sy(n, count)
+    integer(bfly_int) :: perm(n), i
+    integer(c_int) :: info
+    type(butterfly_chain) :: chain, real_chain, s_chain, c_chain, wrong
+    type(butterfly_plan) :: plan, loaded, real_plan, to_real, none
+    type(bfly_info) :: facts
+    character(*), parameter :: path = "test_fortran.plan"
+    w = reshape(random(size(w)), shape(w))
+    v = reshape(random(size(v)), shape(v))
+    d = random(n)
+    x = reshape(random(size(x)), shape(x))
+    perm = [(mod(5 * i + 2, int(n, bfly_int)) + 1, i=1, n)]
+    call chain%butterfly(w, BFLY_TRANS, BFLY_DECREASING)
+    call chain%permutation(perm)
+    call chain%diagonal(d, BFLY_CONJ)
+    call chain%butterfly(v)
+    call plan%create(chain, int(n, bfly_int), BFLY_Z, BFLY_Z)
+    call plan%execute(x, y)
+    call butterfly_multiply(w, x, z, BFLY_TRANS, BFLY_DECREASING)
+    z = z(perm, :)
+    do i = 1, count
+      z(:, i) = conjg(d) * z(:, i)
+    end do
+    call multiply_in_turn(v, z)
+    call check(all(abs(y - z) < 2000 * eps), "plan z")
+    xt = transpose(x)
+    call plan%execute(xt, yt, dim=2)
+    call check(all(abs(transpose(yt) - y) <= 0), "plan z on rows")
+    facts = plan%info()
+    call check(facts%n == n .and. facts%items == 4 .and. facts%type_in == BFLY_Z, "info of a plan")
+
+    call plan%save(path)
+    call loaded%load(path)
+    call loaded%execute(x, z)
+    call check(all(abs(z - y) <= 0), "plan z from a file")
+    call loaded%load(path) ! over the old one
+    call loaded%load("there/is/none.plan", info)
+    call check(info == BFLY_EIO, "info of a file that is not there")
+    call loaded%execute(x(:, 1), z(:, 1))
+    call check(all(abs(z - y) <= 0), "plan z of one vector")
+    open (newunit=info, file=path)
+    close (info, status="delete")
+
+    call real_chain%diagonal(real(d))
+    call real_chain%butterfly(real(w))
+    call real_plan%create(real_chain, int(n, bfly_int), BFLY_D, BFLY_D)
+    rx = real(x)
+    call real_plan%execute(rx, ry)
+    do i = 1, count
+      z(:, i) = real(d) * rx(:, i)
+    end do
+    call multiply_in_turn4(real(w), z)
+    call check(all(abs(ry - z) < 2000 * eps), "plan d")
+    call chain%real_part()
+    call to_real%create(chain, int(n, bfly_int), BFLY_Z, BFLY_D)
+    call to_real%execute(x, ry)
+    call check(all(abs(ry - real(y)) < 2000 * eps), "plan from z to d")
+    call real_chain%diagonal(d)
+    call to_real%create(real_chain, int(n, bfly_int), BFLY_D, BFLY_Z) ! over the old one
+    call to_real%execute(rx, y)
+    do i = 1, count
+      z(:, i) = d * z(:, i)
+    end do
+    call check(all(abs(y - z) < 2000 * eps), "plan from d to z")
+    call to_real%execute(x, y, info=info)
+    call check(info == -3, "info of another input type")
+    call to_real%execute(rx, ry, info=info)
+    call check(info == -6, "info of another output type")
+
+    call s_chain%diagonal(real(d, c_float))
+    call s_chain%butterfly(real(w, c_float))
+    call plan%create(s_chain, int(n, bfly_int), BFLY_S, BFLY_S)
+    sx = real(x, c_float)
+    call plan%execute(sx, sy)
+    call real_plan%execute(rx, ry)
+    call check(all(abs(sy - ry) < 2000 * eps4), "plan s")
+    call c_chain%butterfly(cmplx(v, kind=c_float))
+    call c_chain%diagonal(cmplx(d, kind=c_float))
+    call plan%create(c_chain, int(n, bfly_int), BFLY_C, BFLY_C)
+    cx = cmplx(x, kind=c_float)
+    call plan%execute(cx, cy)
+    z = x
+    call multiply_in_turn(v, z)
+    do i = 1, count
+      z(:, i) = d * z(:, i)
+    end do
+    call check(all(abs(cy - z) < 2000 * eps4), "plan c")
+    call plan%create(c_chain, int(n, bfly_int), BFLY_S, BFLY_C)
+    call plan%execute(sx, cy)
+    y = real(x)
+    call multiply_in_turn(v, y)
+    do i = 1, count
+      y(:, i) = d * y(:, i)
+    end do
+    call check(all(abs(cy - y) < 2000 * eps4), "plan from s to c")
+    call c_chain%real_part()
+    call plan%create(c_chain, int(n, bfly_int), BFLY_C, BFLY_S)
+    call plan%execute(cx, sy)
+    call check(all(abs(sy - real(z)) < 2000 * eps4), "plan from c to s")
+
+    call wrong%diagonal(d(:5))
+    call plan%create(wrong, int(n, bfly_int), BFLY_Z, BFLY_Z, info)
+    call check(info == -5, "info of a diagonal of another length")
+    call plan%create(chain, 12_bfly_int, BFLY_Z, BFLY_Z, info)
+    call check(info < 0, "info of another n")
+    call none%execute(x, y, info=info)
+    call check(info == -1, "info of a plan that was not made")
+    call none%save(path, info)
+    call check(info == -1, "info of saving a plan that was not made")
+    call plan%execute(cx, sy)
+    call check(all(abs(sy - real(z)) < 2000 * eps4), "the plan after refused calls")
+  end subroutine
+
+  subroutine multiply_in_turn(v, z)
+    complex(c_double), intent(in) :: v(:, :, :)
+    complex(c_double), intent(inout) :: z(:, :)
+    complex(c_double) :: y(size(z, 1), size(z, 2))
+    call butterfly_multiply(v, z, y)
+    z = y
+  end subroutine
+
+  subroutine multiply_in_turn4(w, z)
+    real(c_double), intent(in) :: w(:, :, :, :)
+    complex(c_double), intent(inout) :: z(:, :)
+    complex(c_double) :: y(size(z, 1), size(z, 2))
+    call butterfly_multiply(w, z, y)
+    z = y
   end subroutine
 
   subroutine test_errors
