@@ -20,6 +20,7 @@ from setuptools.command.build_ext import build_ext
 ROOT = Path(__file__).parent.resolve()
 PACKAGE = "pyfly"
 LIBRARY = "libbutterfly.so"
+CUDA_LIBRARY = "libbutterfly_cuda.so"
 BASE = ["-O3", "-std=gnu11", "-fPIC", "-DBFLY_BUILDING", "-DBFLY_SHARED"]
 OPTIONAL = ["-ffp-contract=off", "-fvisibility=hidden", "-fopenmp"]
 
@@ -31,6 +32,7 @@ class BuildLibraryAndExtension(build_ext):
         folder = ROOT / PACKAGE if self.inplace else Path(self.build_lib).resolve() / PACKAGE
         folder.mkdir(parents=True, exist_ok=True)
         self.build_library(folder / LIBRARY)
+        self.build_cuda(folder / CUDA_LIBRARY)
         if not self.inplace:
             (folder / "include").mkdir(exist_ok=True)
             for header in sorted((ROOT / "include").glob("*.h*")):
@@ -62,6 +64,21 @@ class BuildLibraryAndExtension(build_ext):
             files = list(pool.map(compile_one, by_size))
         link = [flag for flag in flags if flag == "-fopenmp"]
         self.call([*compiler, "-shared", *link, *files, "-lm", "-o", str(target)])
+
+    def build_cuda(self, target):
+        """The library for GPUs, where there is an nvcc: about 25 s of processor time. Builds in place are made often,
+        so there it has to be asked for with BUTTERFLY_CUDA=1 or auto."""
+        if self.inplace and "BUTTERFLY_CUDA" not in os.environ:
+            return
+        script = ROOT / "libbutterfly" / "build_cuda.sh"
+        objects = Path(self.build_temp).resolve() / "libbutterfly_cuda"
+        try:
+            done = subprocess.run(["sh", str(script), str(target), str(objects)])
+        except OSError as error:
+            print(f"notice: building without CUDA: {error}", file=sys.stderr)
+            return
+        if done.returncode:
+            raise SystemExit(done.returncode)
 
     def compiler_command(self):
         compiler = os.environ.get("CC")

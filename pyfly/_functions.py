@@ -132,6 +132,14 @@ def butterfly_multiply(twiddle, x, *, op="N", increasing_stride=True, tied=False
         y = None if variant is None else multiply_small(twiddle, x, variant)
         if y is not None:
             return y
+    if not isinstance(x, np.ndarray) and hasattr(x, "__cuda_array_interface__"):
+        from pyfly import cuda
+
+        if axis not in (-1, len(x.shape) - 1):
+            raise ValueError(f"axis={axis} must be the last one for an array in device memory: transpose it")
+        return cuda.butterfly_multiply(
+            twiddle, x, op=op, increasing_stride=increasing_stride, tied=tied, out=out, stream=None
+        )
     twiddle, x = _twiddle(twiddle, tied), _vectors(x, axis)
     return _call(_variant(ufuncs.multiply, op, increasing_stride, tied), twiddle, 3 if tied else 4, x, axis, out)
 

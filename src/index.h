@@ -9,24 +9,31 @@
 
 #include "butterfly.h"
 
+/* the CUDA kernels use the same functions */
+#ifdef __CUDACC__
+#  define BFLY_INDEX static __host__ __device__ inline
+#else
+#  define BFLY_INDEX static inline
+#endif
+
 /* The pair that holds position pos in the stage of stride 2^ls. */
-static inline bfly_int bfly_pair_of(bfly_int pos, int ls)
+BFLY_INDEX bfly_int bfly_pair_of(bfly_int pos, int ls)
 {
     return ((pos >> (ls + 1)) << ls) + (pos & (((bfly_int)1 << ls) - 1));
 }
 
 /* Is pos the second of its pair? */
-static inline int bfly_is_second(bfly_int pos, int ls) { return (int)((pos >> ls) & 1); }
+BFLY_INDEX int bfly_is_second(bfly_int pos, int ls) { return (int)((pos >> ls) & 1); }
 
 /* The first position of pair i. */
-static inline bfly_int bfly_first_of(bfly_int i, int ls)
+BFLY_INDEX bfly_int bfly_first_of(bfly_int i, int ls)
 {
     bfly_int s = (bfly_int)1 << ls;
     return 2 * (i - (i & (s - 1))) + (i & (s - 1));
 }
 
 /* The 2x2 block (in units of blocks) that pair i of the stage of stride 2^ls uses; i may run over several vectors. */
-static inline bfly_int bfly_block_of(bfly_int i, int ls, int logn, int tied, int increasing)
+BFLY_INDEX bfly_int bfly_block_of(bfly_int i, int ls, int logn, int tied, int increasing)
 {
     if (tied) {
         bfly_int s = (bfly_int)1 << ls;
@@ -45,7 +52,7 @@ static inline bfly_int bfly_reverse_bits(bfly_int k, int t)
 }
 
 /* Number of 2x2 blocks in all. */
-static inline bfly_int bfly_blocks(int logn, int tied)
+BFLY_INDEX bfly_int bfly_blocks(int logn, int tied)
 {
     bfly_int n = (bfly_int)1 << logn;
     return tied ? n - 1 : logn * (n / 2);

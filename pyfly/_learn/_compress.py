@@ -18,7 +18,7 @@ import numpy as np
 from pyfly._learn._bases import bit_reversal
 from pyfly._learn._found import Found
 
-_SHORT, _LONG = 25, 150
+_SHORT, _LONG = 40, 300
 
 
 def compress(target, start, depth, *, tol, seed=0, progress=None):

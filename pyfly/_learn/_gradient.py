@@ -126,7 +126,7 @@ def _recipes(target, model, tied, permutation, restarts):
         for way in names:
             if way != "enumerate":
                 parametrisation(way, n)  # refuses unknown names
-            ways.append(_tuned(Recipe(name, way, factors)))
+            ways.append(tuned(Recipe(name, way, factors)))
     return ways * (restarts + 1)
 
 
@@ -138,7 +138,7 @@ def _permutations(name):
     return ["enumerate"]
 
 
-def _tuned(recipe):
+def tuned(recipe):
     """Logits of each level are decided in two stages, with more steps and the next best roundings."""
     if "level" in recipe.permutation:
         return replace(recipe, relaxed_steps=400, logit_rate=1.0, stages=2, roundings=4)
