@@ -13,9 +13,9 @@ import statistics
 import sys
 
 import numpy as np
-import pyfly.cuda
 
 import pyfly
+import pyfly.cuda
 
 TYPES = ("f", "d", "F", "D")
 
