@@ -13,6 +13,7 @@ For C          get_include, get_library
 Everything heavy is imported when it is first used.
 """
 
+from contextlib import suppress
 from importlib import import_module
 
 __version__ = "0.1.0"
@@ -62,6 +63,10 @@ _MODULES = ("special", "targets", "ufuncs", "cli", "torch", "cuda")
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [*_HOME_OF, "special", "targets", "ufuncs"]
+
+
+with suppress(ImportError):  # threadpoolctl is optional; what it finds, it learns from a registered class
+    import_module("pyfly._threadpool")
 
 
 def __getattr__(name):

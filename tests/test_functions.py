@@ -12,7 +12,7 @@ import reference as ref
 from scipy.linalg import hadamard
 
 import pyfly
-from pyfly import _core
+from pyfly import _config, _core
 
 TYPES = ["ff", "fF", "FF", "dd", "dD", "DD"]
 VARIANTS = list(itertools.product(["N", "T", "C", "conj"], [True, False], [False, True]))
@@ -414,6 +414,19 @@ def test_thread_settings():
     for bad in (1.5, "2", True):
         with pytest.raises(TypeError, match="k="):
             pyfly.set_num_threads(bad)
+
+
+def test_threadpoolctl_knows_the_library():
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    before = pyfly.get_num_threads()
+    with threadpoolctl.threadpool_limits(1):
+        assert pyfly.get_num_threads() == 1
+    assert pyfly.get_num_threads() == before
+    with threadpoolctl.threadpool_limits(3, user_api="butterfly"):
+        assert pyfly.get_num_threads() == 3
+    (info,) = [i for i in threadpoolctl.threadpool_info() if i["user_api"] == "butterfly"]
+    assert info["filepath"] == pyfly.get_library() and info["version"] == _config.config()["libbutterfly"]
+    pyfly.set_num_threads(None)
 
 
 def test_dask_arrays_go_through_lazily():
