@@ -95,6 +95,25 @@ cdef extern from "butterfly.h" nogil:
     int bfly_chadamard_factors(int order, int form, bfly_int n, void *w)
     int bfly_zhadamard_factors(int order, int form, bfly_int n, void *w)
 
+    int BFLY_S, BFLY_D, BFLY_C, BFLY_Z
+    int BFLY_ITEM_BUTTERFLY, BFLY_ITEM_PERMUTATION, BFLY_ITEM_DIAGONAL, BFLY_ITEM_REAL_PART
+    ctypedef struct bfly_item:
+        int kind, type, op, order, form
+        const void *data
+    ctypedef struct bfly_plan:
+        pass
+    ctypedef struct bfly_info:
+        bfly_int n, items
+        int type_in, type_out
+        bfly_int bytes, passes, stages, reduced_stages, fallback_stages, hadamard_stages
+        double flops, growth, error
+        const char *isa
+    int bfly_plan_create(int type_in, int type_out, bfly_int n, bfly_int items, const bfly_item *item, bfly_plan **plan)
+    int bfly_plan_execute(const bfly_plan *plan, bfly_int count, const void *x, bfly_int incx, bfly_int distx, void *y,
+                          bfly_int incy, bfly_int disty)
+    int bfly_plan_info(const bfly_plan *plan, bfly_info *info)
+    void bfly_plan_destroy(bfly_plan *plan)
+
     int bfly_version()
     const char *bfly_config()
     const char *bfly_strerror(int result)

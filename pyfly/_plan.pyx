@@ -1,0 +1,272 @@
+"""Plans: a chain of fixed factors packed once for many products, over libbutterfly's bfly_plan."""
+
+from cpython.exc cimport PyErr_CheckSignals
+from libc.stdint cimport int64_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memset
+
+cimport numpy as cnp
+
+from pyfly.libbutterfly cimport *
+
+import numpy as np
+
+from pyfly._arrays import as_axis, check_out
+
+cnp.import_array()
+
+_KINDS = {"butterfly": BFLY_ITEM_BUTTERFLY, "permutation": BFLY_ITEM_PERMUTATION, "diagonal": BFLY_ITEM_DIAGONAL,
+          "real_part": BFLY_ITEM_REAL_PART}
+_OPS = {"N": BFLY_NO_TRANS, "T": BFLY_TRANS, "C": BFLY_CONJ_TRANS, "conj": BFLY_CONJ}
+_TYPES = {"f": BFLY_S, "d": BFLY_D, "F": BFLY_C, "D": BFLY_Z}
+_SINGLE = {"f": "f", "d": "f", "F": "F", "D": "F"}
+_DOUBLE = {"f": "d", "d": "d", "F": "D", "D": "D"}
+
+# Numbers times passes between two looks for Ctrl-C, some 50 ms.
+cdef enum:
+    CHUNK = 1 << 26
+
+
+cdef class Plan:
+    """A square operator made ready for many products: its factors packed in the order in which they are read.
+
+    A plan fuses what stands side by side: a permutation rides in the first pass over the data, diagonals are absorbed
+    in the butterfly beside them, a butterfly is kept as ``D prod [[1, b], [c, 1]]`` with half the multiplications
+    wherever that is safe.
+
+    Parameters
+    ----------
+    operator : Operator
+        A chain of square butterflies, permutations, diagonals and real parts, n a power of two.
+    dtype : dtype, optional
+        Type of the vectors that go in; the operator's own type by default (of a real part: real). Its precision is the
+        plan's: factors are rounded to it.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        (n, n)
+    dtype_in, dtype_out : dtype
+        Types of the vectors that go in and come out.
+
+    Raises
+    ------
+    ValueError
+        The operator is no such chain.
+    TypeError
+        `dtype` is none of float32, float64, complex64 and complex128.
+
+    Notes
+    -----
+    Making one costs about as much as 30 products. A plan never changes: threads may share it. It keeps the instruction
+    set that was in use when it was made. Results are those of the operator up to rounding; for vectors near the largest
+    numbers see `info` ("growth").
+
+    Examples
+    --------
+    >>> import numpy as np, pyfly
+    >>> plan = pyfly.special.fft(8).plan()
+    >>> bool(np.allclose(plan.apply(np.arange(8)), np.fft.fft(np.arange(8))))
+    True
+    >>> plan.info()["stages"]
+    3
+    """
+
+    cdef bfly_plan *plan
+    cdef readonly tuple shape
+    cdef readonly object dtype_in, dtype_out
+    cdef int64_t n
+    cdef int64_t chunk
+    cdef object operator
+
+    def __init__(self, operator, *, dtype=None):
+        items = operator._items()
+        if operator.shape[0] != operator.shape[1]:
+            raise ValueError(f"operator has shape {operator.shape}; a plan needs a square one")
+        self.shape = tuple(operator.shape)
+        self.n = operator.shape[0]
+        precision = np.dtype(operator.dtype if dtype is None else dtype)
+        if precision.char not in "fdFD":
+            raise TypeError(f"dtype={precision} must be float32, float64, complex64 or complex128")
+        ends_real = any(item.kind == "real_part" for item in items) and operator.dtype.kind == "f"
+        if dtype is None and operator.dtype.kind == "f":
+            kind_in = "f"
+        else:
+            kind_in = precision.kind
+        single = precision.char in "fF"
+        narrow = _SINGLE if single else _DOUBLE
+        self.dtype_in = np.dtype(narrow["d" if kind_in == "f" else "D"])
+        complex_out = operator.dtype.kind == "c" or (kind_in == "c" and not ends_real)
+        self.dtype_out = np.dtype(narrow["D" if complex_out else "d"])
+        self.operator = operator
+        self._create(items, narrow)
+        self.chunk = max(1, CHUNK // (self.n * (len(items) + self.n.bit_length())))
+
+    cdef _create(self, items, narrow):
+        cdef bfly_item *c_items = <bfly_item *>malloc((len(items) + 1) * sizeof(bfly_item))
+        cdef int result
+        cdef size_t address
+        if c_items == NULL:
+            raise MemoryError("no memory for the items of a plan")
+        memset(c_items, 0, (len(items) + 1) * sizeof(bfly_item))
+        keep = []
+        try:
+            for i, item in enumerate(items):
+                c_items[i].kind = _KINDS[item.kind]
+                if item.data is None:
+                    continue
+                if item.kind == "permutation":
+                    data = np.ascontiguousarray(item.data, dtype=np.int64)
+                else:
+                    data = np.ascontiguousarray(item.data, dtype=narrow[item.data.dtype.char])
+                    c_items[i].type = _TYPES[data.dtype.char]
+                keep.append(data)
+                address = data.ctypes.data
+                c_items[i].data = <const void *>address
+                c_items[i].op = _OPS[item.op]
+                c_items[i].order = BFLY_INCREASING if item.increasing_stride else BFLY_DECREASING
+                c_items[i].form = BFLY_TIED if item.tied else BFLY_UNTIED
+            result = bfly_plan_create(_TYPES[self.dtype_in.char], _TYPES[self.dtype_out.char], self.n, len(items),
+                                      c_items, &self.plan)
+        finally:
+            free(c_items)
+        _raise(result)
+
+    def __dealloc__(self):
+        bfly_plan_destroy(self.plan)
+
+    def apply(self, x, *, axis=-1, out=None):
+        """Multiply every vector along an axis.
+
+        Parameters
+        ----------
+        x : array_like
+            Vectors of length n along `axis`; converted to `dtype_in` where that is of the same kind.
+        axis : int
+            Axis of the vectors.
+        out : ndarray, optional
+            Receives the result; may be x itself when both types are the same.
+
+        Returns
+        -------
+        ndarray of `dtype_out`
+            Of x's shape.
+
+        Raises
+        ------
+        TypeError
+            x is complex where the plan takes real vectors, or is no array of numbers; `out` has an unfitting type.
+        ValueError
+            Another length along the axis; `out` of another shape or read-only.
+        """
+        x = np.asarray(x)
+        if not np.can_cast(x.dtype, self.dtype_in, "same_kind"):
+            raise TypeError(f"x has dtype {x.dtype}; this plan takes {self.dtype_in}: give real vectors, or make a plan "
+                            "with a complex dtype")
+        axis = as_axis(axis, x.ndim)
+        if x.shape[axis] != self.n:
+            raise ValueError(f"x has length {x.shape[axis]} along axis {axis}; the plan is for vectors of {self.n}")
+        if out is not None:
+            check_out(out, x.shape, self.dtype_out)
+            if np.may_share_memory(out, x) and not (
+                    out.ctypes.data == x.ctypes.data and out.strides == x.strides and out.dtype == x.dtype):
+                x = x.copy()
+        rows = self._rows(np.moveaxis(x, axis, -1), self.dtype_in)
+        direct = None
+        if out is not None and out.dtype == self.dtype_out:
+            direct = self._view(np.moveaxis(out, axis, -1))
+        y = np.empty(rows.shape, self.dtype_out) if direct is None else direct
+        self._execute(rows, y)
+        if direct is not None:
+            return out
+        result = np.moveaxis(y.reshape(np.moveaxis(x, axis, -1).shape), -1, axis)
+        if out is None:
+            return result
+        out[...] = result
+        return out
+
+    def _view(self, a):
+        """The array as (count, n) with strides in whole numbers, without a copy, or None."""
+        if a.ndim == 1:
+            a = a[None]
+        if a.ndim != 2:
+            flat = a.reshape(-1, self.n) if a.flags.c_contiguous else None
+            a = flat
+        if a is None or not a.flags.aligned or not a.dtype.isnative or any(s % a.itemsize for s in a.strides):
+            return None
+        return a
+
+    def _rows(self, a, dtype):
+        view = self._view(a) if a.dtype == dtype else None
+        return np.ascontiguousarray(a, dtype=dtype).reshape(-1, self.n) if view is None else view
+
+    cdef _execute(self, x, y):
+        cdef cnp.ndarray ax = x, ay = y
+        cdef char *px = <char *>cnp.PyArray_DATA(ax)
+        cdef char *py = <char *>cnp.PyArray_DATA(ay)
+        cdef int64_t sx = x.itemsize, sy = y.itemsize, count = x.shape[0], first = 0, some
+        cdef int64_t distx = x.strides[0] // sx, incx = x.strides[1] // sx
+        cdef int64_t disty = y.strides[0] // sy, incy = y.strides[1] // sy
+        cdef const bfly_plan *plan = self.plan
+        cdef int result
+        while first < count:
+            some = min(self.chunk, count - first)
+            with nogil:
+                result = bfly_plan_execute(plan, some, px, incx, distx, py, incy, disty)
+            px += some * distx * sx
+            py += some * disty * sy
+            _raise(result)
+            first += some
+            if first < count:
+                PyErr_CheckSignals()
+
+    def info(self):
+        """What the plan is: a dict of sizes, stages by form, cost and error bound.
+
+        Returns
+        -------
+        dict
+            n, items, dtype_in, dtype_out; bytes of packed numbers; passes over the data; stages and how many of them are
+            reduced, fallback (kept at four numbers because reducing them was not safe) and hadamard (additions only);
+            flops a vector; growth of intermediate results over the plain product's; error, the factor of
+            ``eps |S_L| ... |S_1| |x|`` that bounds the error; isa.
+        """
+        cdef bfly_info info
+        _raise(bfly_plan_info(self.plan, &info))
+        return {
+            "n": info.n,
+            "items": info.items,
+            "dtype_in": str(self.dtype_in),
+            "dtype_out": str(self.dtype_out),
+            "bytes": info.bytes,
+            "passes": info.passes,
+            "stages": info.stages,
+            "reduced_stages": info.reduced_stages,
+            "fallback_stages": info.fallback_stages,
+            "hadamard_stages": info.hadamard_stages,
+            "flops": info.flops,
+            "growth": info.growth,
+            "error": info.error,
+            "isa": info.isa.decode(),
+        }
+
+    def __reduce__(self):
+        return _rebuild, (self.operator, self.dtype_in.str)
+
+    def __repr__(self):
+        return f"<Plan of {self.operator!r}: {self.dtype_in} to {self.dtype_out}>"
+
+
+def _rebuild(operator, dtype):
+    return Plan(operator, dtype=dtype)
+
+
+cdef int _raise(int result) except -1:
+    if result == 0:
+        return 0
+    text = bfly_strerror(result).decode()
+    if result == BFLY_ENOMEM:
+        raise MemoryError(text)
+    if result == BFLY_EOVERFLOW:
+        raise OverflowError(text)
+    raise ValueError(f"the library refused the plan: {text} ({result})")

@@ -1,0 +1,118 @@
+"""Plans from Python: the operator's numbers, types, layouts, errors."""
+
+import itertools
+import pickle
+import threading
+
+import numpy as np
+import pytest
+import reference as ref
+
+import pyfly
+
+
+def operators(n, dtype):
+    rng = np.random.default_rng(n)
+    complex_type = "F" if dtype in "fF" else "D"
+    untied = pyfly.Butterfly(ref.twiddle(rng, n, dtype), increasing_stride=False)
+    tied = pyfly.Butterfly(ref.twiddle(rng, n, dtype, tied=True), tied=True)
+    permutation, diagonal = pyfly.Permutation(rng.permutation(n)), pyfly.Diagonal(ref.numbers(rng, n, complex_type))
+    yield untied
+    yield tied.T @ permutation
+    yield (untied @ diagonal @ permutation @ tied).H
+    yield (diagonal @ untied @ permutation).real
+    yield permutation
+
+
+@pytest.mark.parametrize("n", [1, 2, 8, 64, 1024])
+@pytest.mark.parametrize("dtype", list("fdFD"))
+def test_a_plan_gives_the_operators_numbers(n, dtype):
+    rng = np.random.default_rng(0)
+    for op, count in itertools.product(operators(n, dtype), (1, 5, 33)):
+        plan = op.plan()
+        x = ref.numbers(rng, (count, n), plan.dtype_in)
+        y = plan.apply(x)
+        assert y.dtype == plan.dtype_out and y.shape == x.shape
+        expect = op.apply(x)
+        eps = np.finfo(plan.dtype_out).eps
+        assert np.linalg.norm(y - expect) <= 64 * (n.bit_length() + 1) * eps * np.linalg.norm(expect), op
+        assert np.array_equal(plan.apply(x[-1]), y[-1])
+
+
+def test_axes_layouts_and_outputs():
+    rng = np.random.default_rng(1)
+    plan = pyfly.special.fft(16).plan()
+    x = ref.numbers(rng, (3, 16, 4), "D")
+    y = plan.apply(x, axis=1)
+    assert np.allclose(y, np.fft.fft(x, axis=1), atol=1e-13)
+    for view in (np.asfortranarray(x), x[::-1], np.repeat(x, 2, axis=2)[..., ::2]):
+        out = np.full(view.shape, np.nan + 0j)
+        assert plan.apply(view, axis=1, out=out) is out
+        assert np.allclose(out, np.fft.fft(view, axis=1), atol=1e-13)
+    square = ref.numbers(rng, (16, 16), "D")
+    expect = np.fft.fft(square)
+    plan.apply(square, out=square)
+    assert np.allclose(square, expect, atol=1e-13)
+    expect = np.fft.fft(square)
+    plan.apply(square, out=square.T)
+    assert np.allclose(square.T, expect, atol=1e-12)
+    assert plan.apply(np.zeros((0, 16))).shape == (0, 16)
+
+
+def test_precision_and_kind_are_chosen():
+    plan = pyfly.special.fft(32).plan()
+    assert plan.dtype_in == plan.dtype_out == np.complex128
+    single = pyfly.Plan(pyfly.special.fft(32), dtype=np.float32)
+    assert single.dtype_in == np.float32 and single.dtype_out == np.complex64
+    x = np.random.default_rng(2).standard_normal((4, 32))
+    assert np.allclose(single.apply(x), np.fft.fft(x), atol=1e-4)
+    real = pyfly.special.dct(32).plan()
+    assert real.dtype_in == real.dtype_out == np.float64
+    with pytest.raises(TypeError, match="real"):
+        real.apply(x + 0j)
+    with pytest.raises(TypeError, match="dtype"):
+        pyfly.Plan(pyfly.special.fft(32), dtype="g")
+
+
+def test_bad_input_is_refused():
+    plan = pyfly.special.hadamard(8).plan()
+    for bad in (np.ones(4), np.ones((8, 3))):
+        with pytest.raises(ValueError, match="vectors of 8"):
+            plan.apply(bad)
+    with pytest.raises(ValueError, match="axis"):
+        plan.apply(np.ones(8), axis=1)
+    with pytest.raises(TypeError, match="out"):
+        plan.apply(np.ones(8), out=[0.0] * 8)
+    with pytest.raises(ValueError, match="out"):
+        plan.apply(np.ones(8), out=np.zeros(4))
+    with pytest.raises(ValueError):
+        pyfly.special.toeplitz(np.arange(1.0, 5), np.arange(1.0, 4)).plan()
+
+
+def test_info_counts_the_stages():
+    info = pyfly.Butterfly(ref.twiddle(np.random.default_rng(3), 64, "F")).plan().info()
+    assert info["n"] == 64 and info["stages"] == 6 and info["reduced_stages"] == 5 and info["fallback_stages"] == 0
+    zeros = ref.twiddle(np.random.default_rng(3), 64, "F")
+    zeros[2, :, 0, 0] = 0
+    plan = pyfly.Butterfly(zeros).plan()
+    assert plan.info()["fallback_stages"] >= 1
+    x = ref.numbers(np.random.default_rng(4), (3, 64), "F")
+    expect, bound = ref.multiply(zeros, x)
+    assert np.all(np.abs(plan.apply(x) - expect) <= 2 * bound)
+
+
+def test_threads_share_a_plan_and_pickle_copies_it():
+    plan = pyfly.special.fft(256).plan()
+    x = ref.numbers(np.random.default_rng(5), (64, 256), "D")
+    expect, results = plan.apply(x), [None] * 4
+
+    def work(k):
+        results[k] = plan.apply(x)
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert all(np.array_equal(r, expect) for r in results)
+    assert np.array_equal(pickle.loads(pickle.dumps(plan)).apply(x), expect)
