@@ -14,12 +14,16 @@ import numpy as np
 
 
 cdef extern from "butterfly.h" nogil:
-    int bfly_sfit(int, bfly_int, bfly_int, const float *, const float *, const float *, bfly_int, double *, float *, float *)
+    int bfly_sfit(int, bfly_int, bfly_int, const float *, const float *, const float *, bfly_int, double *,
+                  float *, float *)
     int bfly_dfit(int, bfly_int, bfly_int, const double *, const double *, const double *, bfly_int, double *, double *,
                   double *)
-    int bfly_cfit(int, bfly_int, bfly_int, const void *, const float *, const void *, bfly_int, double *, void *, float *)
-    int bfly_zfit(int, bfly_int, bfly_int, const void *, const double *, const void *, bfly_int, double *, void *, double *)
-    int bfly_crfit(int, bfly_int, bfly_int, const void *, const float *, const float *, bfly_int, double *, void *, float *)
+    int bfly_cfit(int, bfly_int, bfly_int, const void *, const float *, const void *, bfly_int, double *,
+                  void *, float *)
+    int bfly_zfit(int, bfly_int, bfly_int, const void *, const double *, const void *, bfly_int, double *,
+                  void *, double *)
+    int bfly_crfit(int, bfly_int, bfly_int, const void *, const float *, const float *, bfly_int, double *,
+                   void *, float *)
     int bfly_zrfit(int, bfly_int, bfly_int, const void *, const double *, const double *, bfly_int, double *, void *,
                    double *)
 
@@ -53,7 +57,8 @@ cdef int evaluate(int mode, int form, bfly_int n, bfly_int perms, const real *w,
         return bfly_zrfit(form, n, perms, w, prob, a, n, f, gw, gprob)
 
 
-cdef int call(int mode, bint tied, bfly_int n, bfly_int perms, bfly_int numbers, const real *theta, const int64_t *table,
+cdef int call(int mode, bint tied, bfly_int n, bfly_int perms, bfly_int numbers, const real *theta,
+              const int64_t *table,
               bfly_int logits, real *prob, real *gprob, const real *a, double *f, real *grad) noexcept nogil:
     """The distance and its gradient at factors and logits; prob and gprob are workspace."""
     cdef bfly_int i
@@ -91,7 +96,8 @@ def distance(real[::1] theta, const real[::1] target, bfly_int n, int mode, bint
     """``1/2 ||A - B P||_F^2`` at theta = [factors, logits]; the gradient goes to grad.
 
     theta, grad : factors as real numbers, then ``logits`` logits. target : n * n numbers, complex ones as pairs.
-    mode : 0 real, 1 complex, 2 complex factors and real target. table : for each of the (k, log2 n - 1, 3) probabilities
+    mode : 0 real, 1 complex, 2 complex factors and real target. table : for each of the (k, log2 n - 1, 3)
+    probabilities
     the logit it is the sigmoid of, or -1 for a fixed 0, -2 for a fixed 1. threads : as many at most, 0 for the default.
     """
     cdef bfly_int numbers = theta.shape[0] - logits, perms = table.shape[0]
@@ -116,7 +122,8 @@ def distance(real[::1] theta, const real[::1] target, bfly_int n, int mode, bint
 @cython.wraparound(False)
 @cython.cdivision(True)
 def adam(real[::1] theta, real[:, ::1] moments, bfly_int step, const double[::1] rates, double logit_rate,
-         const real[::1] target, bfly_int n, int mode, bint tied, const int64_t[::1] table, bfly_int logits, double stop,
+         const real[::1] target, bfly_int n, int mode, bint tied, const int64_t[::1] table, bfly_int logits,
+         double stop,
          const int64_t[::1] cancel, double[::1] history, int threads=0):
     """Adam on `distance`, in place, one step for every learning rate; returns the number of evaluations done.
 
@@ -148,7 +155,8 @@ def adam(real[::1] theta, real[:, ::1] moments, bfly_int step, const double[::1]
         for k in range(steps):
             if cancel[0] != 0:
                 break
-            info = call(mode, tied, n, perms, numbers, x, &table[0] if perms else NULL, logits, &space[0], &space[perms],
+            info = call(mode, tied, n, perms, numbers, x, &table[0] if perms else NULL, logits, &space[0],
+                        &space[perms],
                         &target[0], &f, g)
             if info:
                 break
@@ -189,7 +197,8 @@ cdef inline real root(real x) noexcept nogil:
 
 @cython.boundscheck(False)
 @cython.wraparound(False)
-cdef check(bfly_int n, int mode, bint tied, bfly_int numbers, bfly_int entries, const int64_t[::1] table, bfly_int logits):
+cdef check(bfly_int n, int mode, bint tied, bfly_int numbers, bfly_int entries, const int64_t[::1] table,
+           bfly_int logits):
     """Sizes that C takes on trust."""
     cdef bfly_int levels = 0, i, m = n
     if n < 2 or n & (n - 1):
@@ -205,7 +214,8 @@ cdef check(bfly_int n, int mode, bint tied, bfly_int numbers, bfly_int entries, 
     if entries != n * n * (2 if mode == ALL_COMPLEX else 1):
         raise ValueError(f"{entries} numbers of target for n = {n} and mode {mode}")
     if table.shape[0] and (levels < 2 or table.shape[0] % (3 * (levels - 1))):
-        raise ValueError(f"a table of {table.shape[0]} probabilities: whole permutations of {3 * (levels - 1)} are needed")
+        raise ValueError(f"a table of {table.shape[0]} probabilities: "
+                         f"whole permutations of {3 * (levels - 1)} are needed")
     for i in range(table.shape[0]):
         if table[i] < -2 or table[i] >= logits:
             raise ValueError(f"table[{i}] = {table[i]}: a logit below {logits}, -1 or -2 is needed")

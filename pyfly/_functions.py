@@ -18,7 +18,7 @@ def _array(x, name):
     """x itself if it is some library's array, else a NumPy array; only numbers pass."""
     if not hasattr(x, "dtype") or not hasattr(x, "ndim"):
         x = np.asarray(x)
-    if x.dtype.kind not in "biufc" or x.dtype.char in "gG":
+    if not isinstance(x.dtype, np.dtype) or x.dtype.kind not in "biufc" or x.dtype.char in "gG":
         raise TypeError(
             f"{name} has dtype {x.dtype}; it must be real or complex numbers up to double precision: convert it, "
             f"for example with {name}.astype('float64')"

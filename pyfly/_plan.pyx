@@ -161,8 +161,8 @@ cdef class Plan:
         """
         x = np.asarray(x)
         if not np.can_cast(x.dtype, self.dtype_in, "same_kind"):
-            raise TypeError(f"x has dtype {x.dtype}; this plan takes {self.dtype_in}: give real vectors, or make a plan "
-                            "with a complex dtype")
+            raise TypeError(f"x has dtype {x.dtype}; this plan takes {self.dtype_in}: give real vectors, or make a "
+                            "plan with a complex dtype")
         axis = as_axis(axis, x.ndim)
         if x.shape[axis] != self.n:
             raise ValueError(f"x has length {x.shape[axis]} along axis {axis}; the plan is for vectors of {self.n}")
@@ -226,9 +226,9 @@ cdef class Plan:
         Returns
         -------
         dict
-            n, items, dtype_in, dtype_out; bytes of packed numbers; passes over the data; stages and how many of them are
-            reduced, fallback (kept at four numbers because reducing them was not safe) and hadamard (additions only);
-            flops a vector; growth of intermediate results over the plain product's; error, the factor of
+            n, items, dtype_in, dtype_out; bytes of packed numbers; passes over the data; stages, and how many of them
+            are reduced, fallback (kept at four numbers because reducing them was not safe) and hadamard
+            (additions only); flops a vector; growth of intermediate results over the plain product's; error, the factor of
             ``eps |S_L| ... |S_1| |x|`` that bounds the error; isa.
         """
         cdef bfly_info info
