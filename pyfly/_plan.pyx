@@ -227,8 +227,8 @@ cdef class Plan:
         -------
         dict
             n, items, dtype_in, dtype_out; bytes of packed numbers; passes over the data; stages, and how many of them
-            are reduced, fallback (kept at four numbers because reducing them was not safe) and hadamard
-            (additions only); flops a vector; growth of intermediate results over the plain product's; error, the factor of
+            are reduced, fallback (kept at four numbers because reducing them was not safe) and hadamard (additions
+            only); flops a vector; growth of intermediate results over the plain product's; error, the factor of
             ``eps |S_L| ... |S_1| |x|`` that bounds the error; isa.
         """
         cdef bfly_info info
@@ -249,6 +249,23 @@ cdef class Plan:
             "error": info.error,
             "isa": info.isa.decode(),
         }
+
+    def tobytes(self):
+        """The plan as bytes that `bfly_plan_from_memory` and, from a file, `bfly_plan_load` read: unreduced factors in
+        little endian with a checksum, the same on every machine.
+
+        Examples
+        --------
+        >>> import pyfly
+        >>> pyfly.special.fft(8).plan().tobytes()[:8]
+        b'BFLYPLAN'
+        """
+        cdef bfly_int size = 0
+        _raise(bfly_plan_to_memory(self.plan, NULL, 0, &size))
+        data = bytearray(size)
+        cdef unsigned char[::1] view = data
+        _raise(bfly_plan_to_memory(self.plan, &view[0], size, &size))
+        return bytes(data)
 
     def __reduce__(self):
         return _rebuild, (self.operator, self.dtype_in.str)

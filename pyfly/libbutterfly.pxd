@@ -113,6 +113,8 @@ cdef extern from "butterfly.h" nogil:
                           bfly_int incy, bfly_int disty)
     int bfly_plan_info(const bfly_plan *plan, bfly_info *info)
     void bfly_plan_destroy(bfly_plan *plan)
+    int bfly_plan_to_memory(const bfly_plan *plan, void *bytes, bfly_int capacity, bfly_int *size)
+    int bfly_plan_from_memory(const void *bytes, bfly_int size, bfly_plan **plan)
 
     int bfly_version()
     const char *bfly_config()

@@ -1,5 +1,6 @@
 """Plans from Python: the operator's numbers, types, layouts, errors."""
 
+import ctypes
 import itertools
 import pickle
 import threading
@@ -116,3 +117,24 @@ def test_threads_share_a_plan_and_pickle_copies_it():
         t.join()
     assert all(np.array_equal(r, expect) for r in results)
     assert np.array_equal(pickle.loads(pickle.dumps(plan)).apply(x), expect)
+
+
+def test_what_python_saves_c_loads(tmp_path):
+    k = np.arange(64)
+    found = pyfly.learn(np.cos(np.pi * np.outer(k, 2 * k + 1) / 128))
+    found.save_plan(tmp_path / "dct.plan")
+    assert [p.name for p in tmp_path.iterdir()] == ["dct.plan"]
+    library = ctypes.CDLL(pyfly.get_library())
+    plan = ctypes.c_void_p()
+    assert library.bfly_plan_load(str(tmp_path / "dct.plan").encode(), ctypes.byref(plan)) == 0
+    x = np.random.default_rng(0).standard_normal((5, 64))
+    y = np.empty_like(x)
+    step, pointer = ctypes.c_int64, ctypes.c_void_p
+    arguments = [step(5), pointer(x.ctypes.data), step(1), step(64), pointer(y.ctypes.data), step(1), step(64)]
+    assert library.bfly_plan_execute(plan, *arguments) == 0
+    library.bfly_plan_destroy(plan)
+    assert np.array_equal(y, found.operator.plan().apply(x))
+    damaged = bytearray((tmp_path / "dct.plan").read_bytes())
+    damaged[100] ^= 1
+    (tmp_path / "dct.plan").write_bytes(damaged)
+    assert library.bfly_plan_load(str(tmp_path / "dct.plan").encode(), ctypes.byref(plan)) != 0
