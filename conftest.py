@@ -2,4 +2,6 @@
 
 from importlib.util import find_spec
 
-collect_ignore_glob = [] if find_spec("torch") else ["pyfly/torch/*.py"]
+OPTIONAL = {"torch": "pyfly/torch/*.py", "threadpoolctl": "pyfly/_threadpool.py"}
+
+collect_ignore_glob = [files for package, files in OPTIONAL.items() if not find_spec(package)]
