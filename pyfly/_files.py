@@ -10,17 +10,16 @@ really there before memory is asked for, and operators are built by their checki
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import os
 import re
-import tempfile
 import zipfile
 
 import numpy as np
 
 from pyfly._base import Operator
+from pyfly._replace import replacing
 
 __all__ = ["load_operator", "save_operator"]
 
@@ -68,22 +67,13 @@ def save_operator(path, op, metadata=None):
     header["metadata"] = _encode(dict(metadata or {}), arrays, "metadata")
     text = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
     path = os.fspath(path)
-    folder = os.path.dirname(path) or "."
-    handle, temporary = tempfile.mkstemp(prefix=os.path.basename(path) + ".", dir=folder)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
-                for name, array in [("header", text), *((f"a{k}", a) for k, a in enumerate(arrays))]:
-                    with archive.open(name + ".npy", "w", force_zip64=True) as member:
-                        np.lib.format.write_array(member, array, allow_pickle=False)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, _usual_mode(path))
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+            for name, array in [("header", text), *((f"a{k}", a) for k, a in enumerate(arrays))]:
+                with archive.open(name + ".npy", "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, array, allow_pickle=False)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def load_operator(path):
@@ -119,15 +109,7 @@ def load_operator(path):
                     raise ValueError(f"it has version {header.get('version')!r}; this pyfly reads version {_VERSION}")
                 op = _decode(header.get("operator"), read, _classes())
                 metadata = _decode(header.get("metadata"), read, _classes())
-        except (
-            ValueError,
-            TypeError,
-            KeyError,
-            EOFError,
-            RecursionError,
-            zipfile.BadZipFile,
-            NotImplementedError,
-        ) as e:
+        except _DAMAGE as e:
             raise ValueError(f"{path} cannot be read as a pyfly operator: {_reason(e)}") from e
     if not isinstance(op, Operator) or not isinstance(metadata, dict):
         raise ValueError(f"{path} cannot be read as a pyfly operator: it holds none")
@@ -250,16 +232,6 @@ def _classes():
         if cls._fields and cls.__module__.startswith("pyfly.") and not cls.__name__.startswith("_"):
             found[cls.__name__] = cls
     return found
-
-
-def _usual_mode(path):
-    """Mode of the file that is replaced, or what the umask leaves."""
-    try:
-        return os.stat(path).st_mode & 0o777
-    except OSError:
-        mask = os.umask(0)
-        os.umask(mask)
-        return 0o666 & ~mask
 
 
 def _reason(error):

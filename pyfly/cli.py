@@ -8,7 +8,8 @@ import contextlib
 import json
 import os
 import sys
-import tempfile
+
+from pyfly._replace import replacing
 
 NAMES = ("dft", "idft", "dct", "dst", "hadamard", "walsh", "hartley", "convolution", "legendre", "randn")
 
@@ -105,7 +106,8 @@ def _learn(args):
     if args.plot:
         from pyfly._plot import plot_factorization
 
-        _write(args.plot, lambda path: plot_factorization(found, target, path), ".png")
+        with replacing(args.plot, ".png") as temporary:
+            plot_factorization(found, target, temporary)
     if args.json:
         print(json.dumps(_summary(found)))
     else:
@@ -233,12 +235,8 @@ def _apply(args):
             f"{args.x}: shape {x.shape}, but the transform takes vectors of length {operator.shape[1]} on the last axis"
         )
     y = operator.apply(x)
-
-    def write(path):
-        with open(path, "wb") as file:
-            np.save(file, y, allow_pickle=False)
-
-    _write(args.output, write, ".npy")
+    with replacing(args.output) as temporary, open(temporary, "wb") as file:
+        np.save(file, y, allow_pickle=False)
     return 0
 
 
@@ -256,7 +254,8 @@ def _show(args):
         from pyfly._plot import plot_factorization
 
         _check_folder(args.plot)
-        _write(args.plot, lambda path: plot_factorization(found, target, path), ".png")
+        with replacing(args.plot, ".png") as temporary:
+            plot_factorization(found, target, temporary)
     if args.json:
         summary = _summary(found)
         if error is not None:
@@ -312,20 +311,3 @@ def _check_folder(path):
         raise UsageError(f"{path}: is a folder")
     if not os.access(folder, os.W_OK):
         raise UsageError(f"{path}: the folder {folder} is not writable")
-
-
-def _write(path, write, suffix):
-    """write(temporary name), then move it to path: a file is whole or not there."""
-    folder = os.path.dirname(os.path.abspath(path))
-    handle, temporary = tempfile.mkstemp(dir=folder, suffix=suffix)
-    os.close(handle)
-    try:
-        write(temporary)
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyfly._learn._words import in_words
+from pyfly._replace import replacing
 
 if TYPE_CHECKING:
     from pyfly._operators import Operator
@@ -214,20 +215,9 @@ class Factorization:
         ----------
         path : str or os.PathLike
         """
-        import os
-        import tempfile
-        from pathlib import Path
-
         data = self.operator.plan().tobytes()
-        path = Path(path)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        with replacing(path) as temporary, open(temporary, "wb") as file:
+            file.write(data)
 
     def summary(self):
         """Say in words what was found.
