@@ -58,6 +58,22 @@ def test_axes_layouts_and_outputs():
     plan.apply(square, out=square.T)
     assert np.allclose(square.T, expect, atol=1e-12)
     assert plan.apply(np.zeros((0, 16))).shape == (0, 16)
+    # neighbours in one buffer: the result overlaps vectors that were not read yet
+    buffer = ref.numbers(rng, (9, 16), "D")
+    expect = np.fft.fft(buffer[:8])
+    assert np.allclose(plan.apply(buffer[:8], out=buffer[1:]), expect, atol=1e-13)
+
+
+def test_plain_arrays_of_the_right_type_take_no_copy():
+    plan = pyfly.special.dct(64).plan()
+    x = np.random.default_rng(5).standard_normal((40, 64))
+    out = np.empty_like(x)
+    assert plan.apply(x, out=out) is out
+    assert np.array_equal(out, plan.apply(x.astype(">f8"))) and np.array_equal(out, plan.apply(x, axis=1))
+    x.flags.writeable = False
+    assert np.array_equal(out, plan.apply(x))
+    with pytest.raises(ValueError, match="read-only"):
+        plan.apply(out, out=x)
 
 
 def test_precision_and_kind_are_chosen():
