@@ -11,6 +11,7 @@ meet factors that were rounded to single once, and stay single.
 from __future__ import annotations
 
 import operator
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
@@ -301,9 +302,12 @@ class Operator(LinearOperator):
         return COMPLEX[data] if self.dtype.kind == "c" else data
 
     def __getstate__(self):
-        return {name: value for name, value in self.__dict__.items() if name not in ("_twin", "_backward")}
+        # neither caches nor what SciPy keeps for itself (from 1.18 on a module, which cannot be pickled)
+        own = {name: value for name, value in self.__dict__.items() if name not in ("_twin", "_backward")}
+        return {name: value for name, value in own.items() if not isinstance(value, ModuleType)}
 
     def __setstate__(self, state):
+        super().__init__(state["dtype"], state["shape"])
         for value in state.values():
             if isinstance(value, np.ndarray):
                 value.flags.writeable = False
