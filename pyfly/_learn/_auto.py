@@ -1,7 +1,7 @@
 """The order in which structure is looked for: cheap tests first, exact answers end the search, the best answer is kept.
 
     one entry a row and column -> B P and its transpose -> one transform decides -> Re(B P P') and its transpose
-    -> columns in any order -> the greedy product, when nothing fits
+    -> columns in any order -> rows and columns in any order -> the greedy product, when nothing fits
 
 Every test looks at a few rows, columns or blocks before it touches the whole matrix. A result beyond the tolerance is
 kept as the best so far (noise, single precision), and replaced by one that leaves less.
@@ -21,6 +21,7 @@ from pyfly._learn._factorization import distance, square
 from pyfly._learn._monomial import diagonalised, monomial, scrambled
 from pyfly._learn._realpart import rank_share, real_part
 from pyfly._learn._scaling import scaled_unitary
+from pyfly._learn._unordered import clean, unordered
 
 # A structure that leaves more than this share of the target's energy is chance.
 _CLEAR = 0.2
@@ -192,6 +193,35 @@ def _clustered(search):
     return _greedy(search)
 
 
+def _unordered(search):
+    """Rows and columns in any order."""
+    return _in_any_order(search, search.target)
+
+
+def _noisy_zeros(search):
+    """The same where zeros are hidden by noise."""
+    cleaned = clean(search.target) if search.error > _FITS**0.5 else None
+    return cleaned is not None and _in_any_order(search, cleaned)
+
+
+def _in_any_order(search, target):
+    """The matrix, then its transpose, whose blocks of zeros may say more."""
+    if search.tied is True or len(target) < 8 or not fits("BP", search.model):
+        return False
+    search.tell("BP, rows and columns in any order")
+    for turned in (False, True):
+        found = unordered(target.T if turned else target, give_up=min(_CLEAR, search.error**2))
+        if found is None:
+            continue
+        if turned:
+            found.factors = tuple(factor.T for factor in found.factors[::-1])
+            found.model = "(BP)^T P" if found.model == "P BP" else "(BP)^T"
+            found.permutation = np.argsort(found.permutation)
+        if search.take(found):
+            return True
+    return False
+
+
 def _greedy(search):
     """The best product of one butterfly and any permutation; it is the answer when nothing fits."""
     if search.error < _FITS**0.5 or (search.best is not None and not fits("BP", search.model)):
@@ -210,8 +240,10 @@ _STEPS = (
     _transforms,
     _convolutions,
     _clustered,
+    _unordered,
     _scaled,
     _scrambled_convolutions,
     _real_parts,
+    _noisy_zeros,
     _greedy,
 )

@@ -1,0 +1,287 @@
+"""Algebraic search when rows and columns both stand in any order: T = P B P' with arbitrary permutations P, P'.
+
+In the right order rows k and k + m/2 of a node are parallel on either half of its columns. For two such rows the
+directions of the columns (u, v), points of the unit sphere as in `_cluster`, take two values only, which shows whatever
+the order of the columns. One row and its partner then split the columns of every node, and all other rows find theirs
+by being parallel on both halves:
+
+    partner of one row  ->  halves of the columns  ->  partners of all rows  ->  the stage, as in `_levels.split`
+
+Each level works on a few hundred columns and then takes its stage off: O(n^2) in all. The orders of the rows follow
+from the pairs, the last level's first. Columns of zeros have no direction: with many of them the halves follow from
+all pairs together, each saying which of its columns stand on the same side.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse
+from scipy.sparse.csgraph import connected_components
+
+from pyfly._learn._found import Found
+from pyfly._learn._levels import split
+
+# Columns that are looked at to compare rows.
+_COLUMNS, _FEW = 256, 32
+# Two rows whose columns leave more than this share of their energy outside two directions are no partners.
+_TWO_VALUES = 0.12
+# Share of zeros from which columns are sorted by what all pairs of rows say.
+_EMPTY = 0.2
+# Step in the sizes of the entries that separates noise from all else.
+_GAP = 1.5
+_EPS = np.finfo(np.float64).eps
+
+
+def clean(target):
+    """The matrix with zeros for the entries that stand clearly below all others, as noise on zeros does; or None."""
+    n = len(target)
+    sizes = np.sort(np.abs(target[:: max(1, n // 64)]), axis=None)
+    low, high = int(_EMPTY * len(sizes)), int(0.98 * len(sizes))
+    ratios = sizes[low + 1 : high + 1] / np.where(sizes[low:high] > 0, sizes[low:high], np.inf)
+    at = low + int(ratios.argmax())
+    level = np.sqrt(sizes[at] * sizes[at + 1])
+    return np.where(np.abs(target) < level, 0, target) if ratios.max() > _GAP else None
+
+
+def unordered(target, *, give_up=0.2):
+    """Find T = P B P' with one butterfly matrix between two permutations.
+
+    Parameters
+    ----------
+    target : ndarray of float64 or complex128, shape (n, n)
+        n a power of two, at least 4.
+    give_up : float
+        Share of the target's energy beyond which the search stops.
+
+    Returns
+    -------
+    Found or None
+        Factors (Permutation, Butterfly, Permutation), the first left out where it is the identity; the last number of
+        the history is the relative residual.
+    """
+    n = len(target)
+    limit = give_up * float(np.vdot(target, target).real)
+    nodes, weights = target[None], np.ones((1, n))
+    rows, columns, steps, pairings, total = np.arange(n), np.arange(n), [], [], 0.0
+    while nodes.shape[-1] > 2:
+        m = nodes.shape[-1]
+        found = _pair_rows(nodes)
+        if found is None:
+            return None
+        pairs, order = found
+        pairings.append(pairs)
+        gather = pairs.T.ravel()
+        step = split(nodes[:, gather], weights[:, gather], order)
+        columns = np.take_along_axis(columns.reshape(-1, m), order, axis=1).ravel()
+        nodes, weights, step.children = step.children, step.weights, None
+        steps.append(step.blocks)
+        total += step.residual
+        if total > limit:
+            return None
+    rows, stages = _in_order(pairings, [nodes[:, None], *steps[::-1]])
+    return _found(rows, columns, np.stack(stages), np.sqrt(total) / np.linalg.norm(target))
+
+
+def _pair_rows(nodes):
+    """Pairs of rows, shape (m/2, 2), and the gather indices that split the columns of every node; None without any."""
+    size = np.sqrt(np.square(np.abs(nodes)).sum(axis=(0, 2)))
+    scale = 1 / np.where(size > 0, size, 1)
+    if _sparse(nodes):
+        m = nodes.shape[1]
+        spread = np.stack([_spread(nodes, scale, row, _FEW) for row in range(m)])
+        spread += spread.T
+        np.fill_diagonal(spread, np.inf)
+        if not np.median(spread.min(axis=1)) < 2 * _TWO_VALUES:
+            return None
+        pairs = _match(spread)
+    else:
+        reference = int(size.argmax())
+        spread = _spread(nodes, scale, reference, _COLUMNS)
+        spread[reference] = np.inf
+        partner = int(spread.argmin())
+        if not spread[partner] < _TWO_VALUES:
+            return None
+        order = _halves(nodes, scale, np.array([[reference, partner]]))
+        pairs = _match(_parallel(nodes, scale, order))
+    # all pairs together say more about the columns than the first
+    return pairs, _halves(nodes, scale, pairs)
+
+
+def _sparse(nodes):
+    return np.count_nonzero(nodes) < (1 - _EMPTY) * nodes.size
+
+
+def _spread(nodes, scale, reference, most):
+    """Share of the energy of row `reference` with every other row that lies outside two directions."""
+    row = nodes[:, reference] * scale[reference]
+    some = _some_columns(row, most)
+    u = np.take_along_axis(row, some, 1)[:, None]
+    v = np.take_along_axis(nodes, some[:, None], 2) * scale[:, None]
+    uu, vv = (u.conj() * u).real, (v.conj() * v).real
+    across = 2 * u.conj() * v
+    weight = uu + vv
+    parts = [uu - vv, across.real] + ([across.imag] if np.iscomplexobj(nodes) else [])
+    points = np.stack(parts, axis=2)
+    total = weight.sum(axis=-1)
+    mean = points.sum(axis=-1)
+    points /= np.sqrt(np.where(weight > 0, weight, 1))[:, :, None]
+    moments = points @ points.swapaxes(2, 3)
+    if most == _FEW:
+        # the columns left out, where the reference is small: all of one direction
+        rest = np.maximum(np.square(np.abs(nodes)).sum(axis=2) * scale**2 - vv.sum(axis=2), 0)
+        total += rest
+        mean[..., 0] -= rest
+        moments[..., 0, 0] += rest
+    moments -= mean[..., :, None] * mean[..., None, :] / np.where(total > 0, total, 1)[..., None, None]
+    values = np.linalg.eigvalsh(moments)
+    return values[..., :-1].sum(axis=(0, 2)) / np.maximum(total.sum(axis=0), 1e-300)
+
+
+def _some_columns(row, most):
+    """Columns to compare rows on: the largest entries of one row, and some others if there is room for many."""
+    count, m = row.shape
+    most = most if most == _FEW else max(4, most // count)
+    if m <= most:
+        return np.broadcast_to(np.arange(m), (count, m))
+    largest = np.argsort(-np.abs(row), axis=1, kind="stable")
+    if most == _FEW:
+        return largest[:, :most]
+    rng = np.random.default_rng(m)
+    rest = rng.choice(m - most // 2, most - most // 2, replace=False) + most // 2
+    return np.concatenate([largest[:, : most // 2], largest[:, rest]], axis=1)
+
+
+def _halves(nodes, scale, pairs):
+    """Split the columns of every node into two halves by the directions seen in some pairs of rows."""
+    u, v = nodes[:, pairs[:, 0]] * scale[pairs[:, 0], None], nodes[:, pairs[:, 1]] * scale[pairs[:, 1], None]
+    uu, vv = (u.conj() * u).real, (v.conj() * v).real
+    length = uu + vv
+    across = 2 * u.conj() * v
+    parts = [uu - vv, across.real] + ([across.imag] if np.iscomplexobj(nodes) else [])
+    floor = (64 * _EPS) ** 2 * length.max(axis=-1, keepdims=True)
+    there = length > floor
+    points = np.stack(parts, axis=2) / np.where(there, length, 1)[:, :, None]
+    points *= there[:, :, None]
+    if there.mean() < 1 - _EMPTY:
+        return np.stack([_sides(*node) for node in zip(points, there, strict=True)])
+    return _by_component(points, there)
+
+
+def _by_component(points, there):
+    """Halves of the columns by the sign of the leading principal component of their directions."""
+    count, pairs, axes, m = points.shape
+    mean = points.sum(axis=-1, keepdims=True) / np.maximum(there.sum(axis=-1), 1)[:, :, None, None]
+    points = ((points - mean) * there[:, :, None]).reshape(count, pairs * axes, m)
+    if pairs * axes > m:
+        gram = points.swapaxes(1, 2) @ points
+        along = np.linalg.eigh(gram)[1][..., -1]
+    else:
+        component = np.linalg.eigh(points @ points.swapaxes(1, 2))[1][..., -1]
+        along = (component[:, None] @ points)[:, 0]
+    second = np.zeros((count, m), dtype=bool)
+    np.put_along_axis(second, np.argsort(along, axis=1, kind="stable")[:, m // 2 :], True, axis=1)
+    return np.argsort(second ^ second[:, :1], axis=1, kind="stable")
+
+
+def _sides(points, there):
+    """Halves of one node's columns with many zeros: every pair of rows sorts the columns it sees into two sides.
+
+    points : (pairs, axes, m), there : (pairs, m)
+    """
+    pairs, _, m = points.shape
+    first = there.argmax(axis=1)
+    apart = np.square(points - np.take_along_axis(points, first[:, None, None], 2)).sum(axis=1)
+    other = apart > 0.25 * apart.max(axis=1, keepdims=True)
+    # columns of one direction are no constraint: they are parallel on whatever side
+    told = (there & (apart.max(axis=1) > 1e-12)[:, None]) * np.where(other, -1.0, 1.0)
+    graph = scipy.sparse.csr_array(np.abs(told))
+    _, component = connected_components(scipy.sparse.block_array([[None, graph], [graph.T, None]]), directed=False)
+    component = component[pairs:]
+    side = np.zeros(m)
+    _, seeds = np.unique(component, return_index=True)
+    side[seeds] = 1
+    told = scipy.sparse.csr_array(told)
+    for _ in range(2 * m):
+        before = np.count_nonzero(side)
+        said = np.sign(told.T @ np.sign(told @ side))
+        side = np.where(side == 0, said, side)
+        if np.count_nonzero(side) == before:
+            break
+    side[side == 0] = 1
+    # each component may be turned over: halves of equal size, small components last
+    sizes = np.zeros(component.max() + 1)
+    np.add.at(sizes, component, side)
+    balance = 0.0
+    for index in np.argsort(-np.abs(sizes), kind="stable"):
+        if sizes[index] * balance > 0:
+            side[component == index] *= -1
+            balance -= sizes[index]
+        else:
+            balance += sizes[index]
+    order = np.argsort(-side, kind="stable")
+    return order if side[0] > 0 else np.r_[order[m // 2 :], order[: m // 2]]
+
+
+def _parallel(nodes, scale, order):
+    """How far every two rows are from parallel, on either half of the columns, summed over nodes: shape (m, m)."""
+    count, m, _ = nodes.shape
+    h = m // 2
+    rng = np.random.default_rng(m)
+    chosen = np.arange(count) if count <= _COLUMNS // 4 else rng.choice(count, _COLUMNS // 4, replace=False)
+    width = min(h, max(2, _COLUMNS // (2 * len(chosen))))
+    residual = np.zeros((m, m))
+    for v in chosen:
+        for half in order[v].reshape(2, h):
+            some = half if width == h else half[rng.choice(h, width, replace=False)]
+            block = nodes[v][:, some] * scale[:, None]
+            gram = block @ block.conj().T
+            size = gram.diagonal().real / 2
+            # the smaller eigenvalue of every 2 x 2 Gram matrix: what rank one leaves of two rows
+            squares = (gram.conj() * gram).real if np.iscomplexobj(gram) else np.square(gram, out=gram)
+            squares += np.square(size[:, None] - size)
+            residual += size[:, None] + size - np.sqrt(squares, out=squares)
+    np.fill_diagonal(residual, np.inf)
+    return residual
+
+
+def _match(residual):
+    """Pairs of rows, shape (m/2, 2): each with its closest, or the closest pairs first where that is not mutual."""
+    m = len(residual)
+    place = np.arange(m)
+    partner = residual.argmin(axis=1)
+    if not (partner[partner] == place).all():
+        partner = np.full(m, -1)
+        upper = np.triu_indices(m, 1)
+        for index in np.argsort(residual[upper], kind="stable"):
+            i, k = upper[0][index], upper[1][index]
+            if partner[i] < 0 and partner[k] < 0:
+                partner[i], partner[k] = k, i
+    return np.stack([place, partner], axis=1)[place < partner]
+
+
+def _in_order(pairings, stages):
+    """Orders of the rows from the pairs, the smallest nodes first, and the stages rearranged to them.
+
+    Pair p of a level is row p of the next: the order of the next level's rows is that of this level's pairs.
+    """
+    order = np.arange(2)
+    out = [stages[0].reshape(-1, 2, 2)]
+    for pairs, stage in zip(pairings[::-1], stages[1:], strict=True):
+        out.append(stage[:, order].reshape(-1, 2, 2))
+        order = pairs[order].T.ravel()
+    return order, out
+
+
+def _found(rows, columns, twiddle, error):
+    from pyfly._operators import Butterfly, Permutation
+
+    n = len(rows)
+    place = np.arange(n)
+    factors, model, perm = (Butterfly(twiddle), Permutation(columns)), "BP", columns
+    if (rows != place).any():
+        # T[rows] = B P'
+        inverse = np.empty_like(rows)
+        inverse[rows] = place
+        factors, model = (Permutation(inverse), *factors), "P BP"
+    note = "The order of the rows and that of the columns were found from pairs of rows, then the stages peeled off."
+    return Found(factors, model, perm, False, [float(error)], note)
