@@ -132,8 +132,7 @@ def adam(real[::1] theta, real[:, ::1] moments, bfly_int step, const double[::1]
     evaluation i; the evaluation that meets stop is not followed by a step.
     """
     cdef bfly_int numbers = theta.shape[0] - logits, perms = table.shape[0], i, k, steps = rates.shape[0], done = 0
-    cdef double f = 0, c1, c2, rate
-    cdef real b1 = <real> 0.9, b2 = <real> 0.999, m1, m2, r, scale, tiny
+    cdef double f = 0
     cdef int info = 0, before = 0
     check(n, mode, tied, numbers, target.shape[0], table, logits)
     if moments.shape[0] != 2 or moments.shape[1] != theta.shape[0]:
@@ -165,23 +164,41 @@ def adam(real[::1] theta, real[:, ::1] moments, bfly_int step, const double[::1]
             if f <= stop or not isfinite(f):
                 break
             step += 1
-            # bias corrections in the rate: m / (1 - b1^t) over sqrt(v / (1 - b2^t)) + eps
-            c1 = 1 - 0.9 ** step
-            c2 = sqrt(1 - 0.999 ** step)
-            rate = rates[k] * c2 / c1
-            tiny = <real> (1e-8 * c2)
-            for i in range(numbers + logits):
-                scale = <real> (rate if i < numbers else rate * logit_rate)
-                m1 = b1 * m[i] + (1 - b1) * g[i]
-                m2 = b2 * v[i] + (1 - b2) * g[i] * g[i]
-                m[i] = m1
-                v[i] = m2
-                r = root(m2)
-                x[i] -= scale * m1 / (r + tiny)
+            update(x, g, m, v, numbers, logits, step, rates[k], logit_rate)
         if threads > 0:
             bfly_set_num_threads_local(before)
     fail(info)
     return done
+
+
+@cython.boundscheck(False)
+@cython.wraparound(False)
+def adam_step(real[::1] theta, real[:, ::1] moments, const real[::1] grad, bfly_int step, double rate,
+              double logit_rate=1.0, bfly_int logits=0):
+    """One step of Adam in place, the step-th (from 1); the last ``logits`` numbers with the rate times logit_rate."""
+    cdef bfly_int count = theta.shape[0]
+    if moments.shape[0] != 2 or moments.shape[1] != count or grad.shape[0] != count or not 0 <= logits <= count:
+        raise ValueError(f"moments has shape ({moments.shape[0]}, {moments.shape[1]}), grad {grad.shape[0]} numbers: "
+                         f"(2, {count}) and {count} are needed")
+    if count:
+        with nogil:
+            update(&theta[0], &grad[0], &moments[0, 0], &moments[1, 0], count - logits, logits, step, rate, logit_rate)
+
+
+cdef void update(real *x, const real *g, real *m, real *v, bfly_int numbers, bfly_int logits, bfly_int step,
+                 double rate, double logit_rate) noexcept nogil:
+    """Adam; bias corrections in the rate: m / (1 - b1^t) over sqrt(v / (1 - b2^t)) + eps."""
+    cdef double c1 = 1 - 0.9 ** step, c2 = sqrt(1 - 0.999 ** step)
+    cdef real b1 = <real> 0.9, b2 = <real> 0.999, tiny = <real> (1e-8 * c2), scale, m1, m2
+    cdef bfly_int i
+    rate *= c2 / c1
+    for i in range(numbers + logits):
+        scale = <real> (rate if i < numbers else rate * logit_rate)
+        m1 = b1 * m[i] + (1 - b1) * g[i]
+        m2 = b2 * v[i] + (1 - b2) * g[i] * g[i]
+        m[i] = m1
+        v[i] = m2
+        x[i] -= scale * m1 / (root(m2) + tiny)
 
 
 cdef extern from "math.h" nogil:

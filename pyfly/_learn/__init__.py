@@ -19,7 +19,10 @@ __all__ = ["Alternative", "Factorization", "learn", "load"]
 
 _METHODS = ("auto", "peel", "gradient")
 # a product of butterflies B, permutations P and diagonals D, in brackets with a power, real part, transposed
-_CLASS = re.compile(r"auto|D|P|(?:(?:Re)?\((?:BPP?)+\)|(?:BPP?)+)(?:\^T|\^[1-9](?:_[1-9][0-9]*)?)?")
+_CLASS = re.compile(
+    r"auto|D|P|(?:(?:Re)?\((?:BPP?)+\)|(?:BPP?)+)(?:\^T|\^[1-9](?:_[1-9][0-9]*)?)?"
+    r"|Re\(\(BPP?\)\^[1-9](?:_[1-9][0-9]*)?\)"
+)
 
 
 def learn(

@@ -342,10 +342,7 @@ def distance(operator, target, scale):
     moderate = 1e-140 < scale < 1e140
     total = 0.0
     for rows, part in _slabs(operator):
-        if moderate:
-            part -= target[rows]
-        else:
-            part = part / scale - target[rows] / scale
+        part = part - target[rows] if moderate else part / scale - target[rows] / scale
         total += square(part)
     return float(np.sqrt(total)) / (scale if moderate else 1.0)
 

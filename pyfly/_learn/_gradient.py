@@ -1,6 +1,6 @@
 """The gradient search: the paper's way to a fast algorithm, by training (arXiv:1903.05895, section 4.1).
 
-    T = B P,   Re(B P),   Re(B P P'), ...      Adam on factors and permutations, rounding, L-BFGS in float64
+    T = B P,   Re(B P P'),   (B P)^k, ...      Adam on factors and permutations, rounding, L-BFGS in float64
 
 Attempts differ in class, in how the permutation is found (relaxed logits, or a search over hard permutations), in tied
 or untied factors, and in the seed; they run side by side, and the first in their order that meets the tolerance is
@@ -16,10 +16,10 @@ import numpy as np
 
 from pyfly._learn._found import Found
 from pyfly._learn._gradient_logits import parametrisation
+from pyfly._learn._gradient_models import Model, parse
 from pyfly._learn._gradient_parallel import in_order
-from pyfly._learn._gradient_search import Recipe, attempt
+from pyfly._learn._gradient_search import Recipe, attempt, padded_size
 
-_MODELS = ("BP", "BPP", "Re(BP)", "Re(BPP)")
 _FACTORS = {"auto": None, True: "tied", False: "untied"}
 
 
@@ -42,15 +42,18 @@ def gradient(
 
     Parameters
     ----------
-    target : ndarray of float64 or complex128, shape (n, n)
-        n a power of two; finite, not zero.
+    target : ndarray of float64 or complex128, shape (m, n)
+        Finite, not zero. Unless it is square with n a power of two, it is the corner of a product of such a size.
     model : str
-        ``"BP"``, ``"BPP"`` (a second permutation P' with choices a and c of the largest block), ``"Re(BP)"``,
-        ``"Re(BPP)"``, or ``"auto"``.
+        ``"BP"``, ``"BPP"`` (a second permutation P' with choices a and c of the largest block), ``"BPBP"``,
+        ``"(BP)^k"``, ``"(BPP)^k"``, ``"Re(...)"`` of these (the real part of complex factors), with an expansion r
+        ``"(BP)^k_r"``; or ``"auto"``, those of one butterfly, then (BP)^2 up to ``max_depth``.
     tied : {"auto", True, False}
         Tied factors (4 n - 4 numbers, the paper's), free ones, or whichever is as exact with fewer numbers.
-    max_depth, expansion : int
-        Only 1 here.
+    max_depth : int
+        Most butterflies that ``"auto"`` tries.
+    expansion : int
+        A power of two: the factors are so many times as large as the target.
     seed : int
         Start of the random choices; the result depends on nothing else.
     progress : callable, optional
@@ -81,19 +84,19 @@ def gradient(
 
     Notes
     -----
-    A step costs O(n^2) with a hard permutation and O(n^2 log n) with a relaxed one.
+    A step costs O(n^2) with a hard permutation and O(n^2 log n) with a relaxed one or several butterflies.
     """
-    n = len(target)
-    _check(model, tied, restarts, seed)
+    _check(tied, restarts, seed)
     if workers is None:
         from pyfly import get_num_threads
 
         workers = get_num_threads()
-    if n == 1:
+    recipes = _recipes(target, model, tied, permutation, restarts, max_depth, expansion)
+    if target.shape == (1, 1):
         return _single_entry(target)
-    norm = float(np.linalg.norm(target))
-    unit = target * (math.sqrt(n) / norm)
-    recipes = _recipes(target, model, tied, permutation, restarts)
+    # the norm of such a corner of an orthogonal matrix
+    scale = float(np.linalg.norm(target)) / math.sqrt(target.size / padded_size(target.shape, expansion))
+    unit = target / scale
 
     def call(index, recipe):
         return lambda cancel: attempt(unit, recipe, seed=[seed, index], tol=tol, single=single, cancel=cancel)
@@ -108,54 +111,62 @@ def gradient(
             progress(tried / len(recipes), f"{result.recipe.name}: relative error {result.error:.1e}")
     if progress is not None:
         progress(1.0, f"{best.recipe.name}: relative error {best.error:.1e}")
-    return _found(best, norm / math.sqrt(n), tried, len(recipes), tol)
+    return _found(best, scale, tried, len(recipes), tol, real=not np.iscomplexobj(target))
 
 
-def _recipes(target, model, tied, permutation, restarts):
+def _recipes(target, model, tied, permutation, restarts, max_depth, expansion):
     """What to try, in order: cheap and likely first, then the same again with other random numbers."""
-    n = len(target)
     complex_target = np.iscomplexobj(target)
-    models = ["BP"] if complex_target else ["BP", "Re(BPP)"]
-    if model != "auto":
-        models = [model[3:-1] if complex_target and model.startswith("Re(") else model]
+    if model == "auto":
+        models = [Model(expansion=expansion)]
+        if not complex_target:
+            models.append(Model(second=True, real_part=True, expansion=expansion))
+        models += [Model(depth, expansion=expansion) for depth in range(2, max_depth + 1)]
+    else:
+        wanted = parse(model, expansion)
+        models = [replace(wanted, real_part=wanted.real_part and not complex_target)]
     ways = []
-    for name in models:
-        real_part = name.startswith("Re(")
-        factors = _FACTORS[tied] or ("tied then untied" if real_part else "untied then tied")
-        names = [permutation] if permutation != "auto" else _permutations(name)
+    for one in models:
+        factors = _FACTORS[tied]
+        if factors is None:
+            factors = "untied then tied" if one.depth == 1 and not one.real_part else "tied then untied"
+        names = [permutation] if permutation != "auto" else _permutations(one)
         for way in names:
             if way != "enumerate":
-                parametrisation(way, n)  # refuses unknown names
-            ways.append(tuned(Recipe(name, way, factors)))
+                parametrisation(way, padded_size(target.shape, one.expansion))  # refuses unknown names
+            ways.append(tuned(Recipe(one.name, way, factors)))
     return ways * (restarts + 1)
 
 
-def _permutations(name):
-    if name == "BP":
-        return ["shared a", "level a"]
-    if name == "BPP":
-        return ["shared a + top ac", "enumerate"]
-    return ["enumerate"]
+def _permutations(model):
+    if model.depth > 1 or model.real_part:
+        return ["enumerate"]
+    return ["shared a + top ac", "enumerate"] if model.second else ["shared a", "level a"]
 
 
 def tuned(recipe):
-    """Logits of each level are decided in two stages, with more steps and the next best roundings."""
+    """Steps and rates for a recipe.
+
+    Logits of each level are decided in two stages, with more steps and the next best roundings. Several butterflies
+    need more and slower steps, and more than one start each.
+    """
+    model = parse(recipe.model)
+    if model.depth > 1:
+        recipe = replace(recipe, starts=2, rung=300, search_rate=0.02, final_steps=1500, relaxed_steps=400, rate=0.03)
     if "level" in recipe.permutation:
         return replace(recipe, relaxed_steps=400, logit_rate=1.0, stages=2, roundings=4)
     return recipe
 
 
-def _found(best, scale, tried, total, tol):
+def _found(best, scale, tried, total, tol, *, real):
     """The product's operators at the target's scale."""
-    from pyfly import Butterfly, Permutation, Product, RealPart
+    from pyfly import Product, RealPart
 
-    fit = best.fit
-    twiddle = fit.twiddle.copy()
-    last = slice(fit.n // 2 - 1, None) if fit.tied else slice(-1, None)
-    twiddle[last] *= scale
-    factors = (Butterfly(twiddle, tied=fit.tied), Permutation(fit.perm))
-    model = _model(best)
-    if fit.mode == 2:
+    fit, model = best.fit, parse(best.recipe.model)
+    if model.second and not fit.choices.reshape(model.depth, 2, -1)[:, 1].any():
+        model = replace(model, second=False)  # P' is the identity
+    factors = fit.factors(scale)
+    if real and fit.mode != 0:
         factors = (RealPart(Product(*factors)),)
     history = np.minimum.accumulate(best.history)
     way = "within the tolerance" if best.error <= tol else "the best"
@@ -164,20 +175,13 @@ def _found(best, scale, tried, total, tol):
     )
     return Found(
         factors=factors,
-        model=model,
+        model=model.name,
         permutation=fit.perm,
         tied=fit.tied,
         history=[float(h) for h in np.maximum(history, best.error)],
         note=note,
+        size=fit.size,
     )
-
-
-def _model(best):
-    """BPP with a P' that is the identity is BP."""
-    choices = best.fit.choices
-    if "PP" in best.recipe.model and not choices[1:].any():
-        return best.recipe.model.replace("PP", "P")
-    return best.recipe.model
 
 
 def _single_entry(target):
@@ -188,9 +192,7 @@ def _single_entry(target):
     )
 
 
-def _check(model, tied, restarts, seed):
-    if model != "auto" and model not in _MODELS:
-        raise ValueError(f"model = {model!r}: method='gradient' knows {', '.join(_MODELS)} and 'auto'")
+def _check(tied, restarts, seed):
     if tied not in _FACTORS:
         raise ValueError(f"tied = {tied!r}: choose 'auto', True or False")
     if isinstance(restarts, bool) or not isinstance(restarts, (int, np.integer)) or restarts < 0:

@@ -72,7 +72,7 @@ class Run:
         errors = np.sqrt(2 * np.asarray(values)) / self.norm
         self.history.extend(errors)
         if len(errors):
-            self.error = float(errors[-1])
+            self.error = float(errors[-1]) if np.isfinite(errors[-1]) else np.inf
 
     def _restart(self, theta):
         self.theta = np.ascontiguousarray(theta, self.dtype)
@@ -120,7 +120,7 @@ class Fit(Run):
 
     def __init__(self, target, logits, *, rng, **options):
         super().__init__(target, rng=rng, **options)
-        self.n = len(target)
+        self.n = self.size = len(target)
         self.logits = logits
         self.perm = None
         twiddle = random_unitary(self.n, self.tied, self.mode != 0, rng)
@@ -134,6 +134,14 @@ class Fit(Run):
     def twiddle(self):
         """The factors, ``(n - 1, 2, 2)`` tied or ``(log2 n, n / 2, 2, 2)``."""
         return shaped(self._factors().astype(np.float64), self.n, self.tied, self.mode != 0)
+
+    def factors(self, scale):
+        """The product times a number, as operators, leftmost first."""
+        from pyfly import Butterfly, Permutation
+
+        twiddle = self.twiddle.copy()
+        twiddle[last_stage(self.n, self.tied)] *= scale
+        return Butterfly(twiddle, tied=self.tied), Permutation(self.perm)
 
     def adam(self, rates, *, logit_rate=1.0, stop=0.0):
         """Take a step for every learning rate, or until the relative error is at most ``stop``.
@@ -166,8 +174,8 @@ class Fit(Run):
         """Round the permutations (or take the given choices) and go on with the factors alone; Adam starts anew."""
         if choices is None:
             choices = self.logits.round(self.free_logits)
-        self.choices = choices
-        self.perm = gather(choices, self.n)
+        self.choices = choices if choices.ndim == 3 else choices[0]
+        self.perm = gather(self.choices, self.n)
         self._restart(self._factors())
         self._table, self._count = _NO_TABLE, 0
         self._look_at(self.target[:, self.perm])
@@ -197,6 +205,11 @@ class Fit(Run):
 
     def _look_at(self, matrix):
         self._flat = numbers(matrix).astype(self.dtype)
+
+
+def last_stage(n, tied):
+    """Where the stage of stride n / 2 stands in the factors."""
+    return slice(n // 2 - 1, None) if tied else slice(-1, None)
 
 
 def gather(choices, n):

@@ -3,8 +3,8 @@
     relaxed     factors and logits together, rounding, factors alone, L-BFGS: the paper's way
     enumerate   a search over hard permutations, scored by short fits with successive halving; nothing is relaxed
 
-Both start with tied factors for the real part of complex ones (untied rows could each be conjugated: local minima
-without number), and may untie what was found.
+A class of several factors is searched in the same two ways. Both start with tied factors for the real part of complex
+ones (untied rows could each be conjugated: local minima without number), and may untie what was found.
 """
 
 from __future__ import annotations
@@ -13,11 +13,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pyfly._learn._gradient_chain import Chain
 from pyfly._learn._gradient_fit import Fit, cosine
 from pyfly._learn._gradient_logits import Logits, parametrisation
+from pyfly._learn._gradient_models import parse
 
 #: Relative error at which Adam has done its part: L-BFGS converges from here in nearly every run.
 READY = 3e-3
+
+#: Products of hard permutations that a search looks at.
+MOST_CANDIDATES = 64
 
 
 @dataclass(frozen=True)
@@ -26,9 +31,11 @@ class Recipe:
 
     Attributes
     ----------
-    model : {"BP", "BPP", "Re(BP)", "Re(BPP)"}
+    model : str
+        A name of `pyfly._learn._gradient_models`. Of a real target, BP has real factors; more than one butterfly has
+        complex ones, whose imaginary part is fitted to 0 unless the class is Re.
     permutation : str
-        A parametrisation of `pyfly._learn._gradient_logits`, or ``"enumerate"``.
+        A parametrisation of `pyfly._learn._gradient_logits`, for every factor the same, or ``"enumerate"``.
     factors : {"tied", "tied then untied", "untied", "untied then tied"}
         The second half of a name is tried after the first: untied where tied factors did not suffice, tied with the
         permutation that was found where they may.
@@ -43,6 +50,9 @@ class Recipe:
         are fixed, and the others start anew.
     roundings : int
         If the nearest choices fail, those with the least certain logits turned over are tried too, so many in all.
+    starts, rung, search_rate, final_steps, final_rate
+        Of the search over hard permutations: random starts for each, steps and rate of its first round, and the most
+        steps and first rate that the winner gets.
     """
 
     model: str
@@ -55,6 +65,11 @@ class Recipe:
     logit_rate: float = 0.3
     stages: int = 1
     roundings: int = 1
+    starts: int = 1
+    rung: int = 150
+    search_rate: float = 0.03
+    final_steps: int = 1000
+    final_rate: float = 0.02
 
     @property
     def name(self):
@@ -68,7 +83,7 @@ class Attempt:
     """What one run found: its fit after the polish, the relative error of that, and which recipe it was."""
 
     recipe: Recipe
-    fit: Fit
+    fit: Fit | Chain
     error: float
     history: list[float]
     steps: int
@@ -79,8 +94,8 @@ def attempt(target, recipe, *, seed, tol, single=True, cancel=None):
 
     Parameters
     ----------
-    target : ndarray of float64 or complex128, shape (n, n)
-        Of norm sqrt(n).
+    target : ndarray of float64 or complex128, shape (m, n)
+        Of norm sqrt(m n / size), that of a corner of an orthogonal matrix.
     recipe : Recipe
     seed : sequence of int
     tol : float
@@ -92,27 +107,49 @@ def attempt(target, recipe, *, seed, tol, single=True, cancel=None):
     -------
     Attempt
     """
-    rng = np.random.default_rng(seed)
-    options = {"complex_factors": recipe.model.startswith("Re"), "rng": rng, "single": single, "cancel": cancel}
+    new = _Maker(target, recipe, np.random.default_rng(seed), single=single, cancel=cancel)
     tied = recipe.factors.startswith("tied")
-    if recipe.permutation == "enumerate":
-        fit, before = halving(target, candidates(recipe.model, len(target)), tied=tied, **options)
-    else:
-        logits = parametrisation(recipe.permutation, len(target))
-        fit, before = relaxed(target, logits, recipe, tied=tied, **options), []
+    fit = halving(new, recipe, tied=tied) if recipe.permutation == "enumerate" else relaxed(new, recipe, tied=tied)
     steps = len(fit.history)
     fit.polish(**_effort(fit, tol))
     if recipe.factors == "tied then untied" and fit.error > tol:
         fit = _untie(fit, tol)
     elif recipe.factors == "untied then tied" and fit.error <= tol:
-        fit = _tie(fit, tol, options)
-    return Attempt(recipe, fit, fit.error, before + fit.history, steps)
+        fit = _tie(new, fit, tol)
+    return Attempt(recipe, fit, fit.error, fit.history, steps)
 
 
-def relaxed(target, logits, recipe, *, tied, **options):
+class _Maker:
+    """Makes the runs of one attempt: ``new(tied, permutation)``, permutation as in `Recipe`."""
+
+    def __init__(self, target, recipe, rng, **options):
+        self.model = parse(recipe.model)
+        self.size = padded_size(target.shape, self.model.expansion)
+        self.target = target if self.model.depth == 1 or self.model.real_part else target.astype(np.complex128)
+        self.rng, self.options = rng, options
+
+    def __call__(self, tied, permutation):
+        model = self.model
+        options = {"tied": tied, "rng": self.rng, "complex_factors": model.real_part, **self.options}
+        logits = None
+        if permutation != "enumerate":
+            logits = parametrisation(" + ".join([permutation] * model.depth), self.size)
+        if model.depth > 1 or self.target.shape != (self.size, self.size):
+            return Chain(self.target, size=self.size, depth=model.depth, logits=logits, **options)
+        if logits is None:
+            logits = Logits("hard", np.zeros((1, 0, 3), np.int64), 0)
+        return Fit(self.target, logits, **options)
+
+
+def padded_size(shape, expansion):
+    """Size of the factors of which a matrix of this shape is the corner."""
+    return max(2, expansion * (1 << (max(shape) - 1).bit_length()))
+
+
+def relaxed(new, recipe, *, tied):
     """Train factors and permutations together, round, train the factors."""
-    fit = Fit(target, logits, tied=tied, **options)
-    levels = logits.table.shape[1]
+    fit = new(tied, recipe.permutation)
+    levels = fit.logits.table.shape[1]
     if fit.perm is not None:
         roundings = [fit.choices]
     else:
@@ -136,55 +173,58 @@ def relaxed(target, logits, recipe, *, tied, **options):
     return best
 
 
-def candidates(model, n):
-    """Hard permutations of a class, as choices ``(k, log2 n - 1, 3)`` each.
+def candidates(model, size, rng):
+    """Hard permutations of a class, as choices ``(k, 1 or 2, log2 size - 1, 3)`` each, k that of the class.
 
-    P is the bit reversal or the identity; P' has a and c of the largest block, so that BPP holds eight.
+    P is the bit reversal or the identity; P' has a and c of the largest block, so that BPP holds eight. Of more than
+    `MOST_CANDIDATES` products a random selection is taken, beside those that have the same P in every factor.
     """
-    levels = max(n.bit_length() - 2, 0)
-    if levels == 0:
-        return [np.zeros((1, 0, 3), np.int64)]
-    firsts = [np.zeros((levels, 3), np.int64) for _ in range(2)]
+    levels = max(size.bit_length() - 2, 0)
+    firsts = [np.zeros((levels, 3), np.int64) for _ in range(2 if levels else 1)]
     firsts[0][:, 0] = 1
-    if "PP" not in model:
-        return [first[None] for first in firsts]
-    found = []
-    for a, c in ((1, 1), (1, 0), (0, 1), (0, 0)):
-        for first in firsts:
-            second = np.zeros((levels, 3), np.int64)
-            second[-1] = a, 0, c
-            found.append(np.stack([first, second]))
-    return found
+    one = [first[None] for first in firsts]
+    if model.second and levels:
+        one = []
+        for a, c in ((1, 1), (1, 0), (0, 1), (0, 0)):
+            for first in firsts:
+                second = np.zeros((levels, 3), np.int64)
+                second[-1] = a, 0, c
+                one.append(np.stack([first, second]))
+    count = len(one) ** model.depth
+    numbers = range(count)
+    if count > MOST_CANDIDATES:
+        same = sum(len(one) ** k for k in range(model.depth))
+        chosen = {*range(0, count, same), *rng.choice(count, MOST_CANDIDATES - len(one), replace=False).tolist()}
+        numbers = sorted(chosen)
+    return [np.stack([one[number // len(one) ** k % len(one)] for k in range(model.depth)]) for number in numbers]
 
 
-def halving(target, permutations, *, tied, rng, steps=150, rate=0.03, final_steps=1000, final_rate=0.02, **options):
+def halving(new, recipe, *, tied):
     """Successive halving over hard permutations: a quarter of the fits goes on for twice as many steps.
 
     Returns
     -------
-    fit : Fit
+    Fit or Chain
         The winner, trained on.
-    before : list of float
-        Relative errors of the first rung, the best one at every step.
     """
-    n = len(target)
-    none = Logits("hard", np.zeros((1, 0, 3), np.int64), 0)
     fits = []
-    for choices in permutations:
-        fit = Fit(target, none, tied=tied, rng=rng, **options)
+    for choices in candidates(new.model, new.size, new.rng) * recipe.starts:
+        fit = new(tied, "enumerate")
         fit.harden(choices)
         fits.append(fit)
-    rung = steps
-    while len(fits) > 1 and n > 2:
+    rung = recipe.rung
+    while len(fits) > 1 and new.size > 2:
         for fit in fits:
-            fit.adam(np.full(rung, rate), stop=READY)
+            fit.adam(np.full(rung, recipe.search_rate), stop=READY)
+            if fit.error <= READY:
+                break
         fits.sort(key=lambda fit: fit.error)
         fits = fits[: max(1, len(fits) // 4)] if fits[0].error > READY else fits[:1]
         rung *= 2
     fit = fits[0]
     if fit.error > READY:
-        fit.adam(cosine(final_rate, 0.01 * final_rate, final_steps), stop=READY)
-    return fit, []
+        fit.adam(cosine(recipe.final_rate, 0.01 * recipe.final_rate, recipe.final_steps), stop=READY)
+    return fit
 
 
 def _effort(fit, tol):
@@ -200,9 +240,9 @@ def _untie(fit, tol):
     return fit
 
 
-def _tie(fit, tol, options):
+def _tie(new, fit, tol):
     """Fit tied factors with the permutation that was found; keep them if they are within the tolerance."""
-    other = Fit(fit.target, fit.logits, tied=True, **options)
+    other = new(True, "enumerate")
     other.harden(fit.choices)
     other.adam(cosine(0.1, 0.001, 300), stop=READY)
     if other.error > 10 * READY:

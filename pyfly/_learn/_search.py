@@ -66,7 +66,7 @@ def search(matrix, scale, *, method, model, tol, tied, max_depth, expansion, see
     if method == "auto" and (m, n) != (size, size):
         found, how = auto_any_shape(_double(matrix, scale, None), tol=tol, model=model, progress=progress), "auto"
     if found is None:
-        work = _double(matrix, scale, size)
+        work = _double(matrix, scale, None if method == "gradient" else size)
         if method == "gradient":
             from pyfly._learn._gradient import gradient
 
@@ -75,7 +75,7 @@ def search(matrix, scale, *, method, model, tol, tied, max_depth, expansion, see
                 model=model,
                 tied=tied,
                 max_depth=max_depth,
-                expansion=1,
+                expansion=expansion,
                 seed=seed,
                 progress=progress,
                 tol=tol,
