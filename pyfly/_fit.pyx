@@ -131,7 +131,7 @@ def adam(real[::1] theta, real[:, ::1] moments, bfly_int step, const double[::1]
     rates for the logits. It ends early when f <= stop, f is not finite, or cancel[0] is not 0. history[i] is f at
     evaluation i; the evaluation that meets stop is not followed by a step.
     """
-    cdef bfly_int numbers = theta.shape[0] - logits, perms = table.shape[0], i, k, steps = rates.shape[0], done = 0
+    cdef bfly_int numbers = theta.shape[0] - logits, perms = table.shape[0], k, steps = rates.shape[0], done = 0
     cdef double f = 0
     cdef int info = 0, before = 0
     check(n, mode, tied, numbers, target.shape[0], table, logits)

@@ -2,8 +2,8 @@
 #
 #     f = 1/2 ||A - S B_k P_k ... B_1 P_1 S'^T||_F^2,   S the first rows of A's number, S'^T pads with zeros
 #
-# The vectors are columns of the identity, X_1 = P_1 S'^T, X_{j+1} = P_{j+1} B_j X_j; each lies in one piece, and so does a
-# column of A. P_j is hard, or relaxed with probabilities of its own.
+# The vectors are columns of the identity, X_1 = P_1 S'^T, X_{j+1} = P_{j+1} B_j X_j; each lies in one piece, and so does
+# a column of A. P_j is hard, or relaxed with probabilities of its own.
 cimport cython
 from libc.stdint cimport int64_t
 from libc.string cimport memset
@@ -15,8 +15,6 @@ from pyfly.libbutterfly cimport (
     bfly_srelaxed_perm, bfly_srelaxed_perm_grad, bfly_strerror, bfly_zgrad, bfly_zmul, bfly_zperm, bfly_zrelaxed_perm,
     bfly_zrelaxed_perm_grad,
 )
-
-import numpy as np
 
 ctypedef fused real:
     float
@@ -94,10 +92,10 @@ cdef int mix_back(int cx, bfly_int n, bfly_int m, const real *prob, const real *
 
 cdef double compare(int mode, bfly_int n, bfly_int m, bfly_int rows, real *y, const real *a) noexcept nogil:
     """y := the gradient at the output, y - A in the corner and 0 outside; returns its squared norm."""
-    cdef bfly_int size = 1 if mode == ALL_REAL else 2, same = 2 if mode == ALL_COMPLEX else 1, i, j
+    cdef bfly_int size = 1 if mode == ALL_REAL else 2, same = 2 if mode == ALL_COMPLEX else 1, i, _
     cdef double total = 0, line
     cdef real d
-    for j in range(m):
+    for _ in range(m):
         line = 0
         if mode == REAL_PART:
             for i in range(rows):
@@ -175,9 +173,9 @@ def distance(const real[::1] theta, const real[:, ::1] target, bfly_int n, int m
     """``1/2 ||A - S B_k P_k ... B_1 P_1 S'^T||_F^2``; its gradient goes to grad and gprob.
 
     theta, grad : the factors as real numbers, that of B_1 first. target : columns of A (A^T row-major) as real numbers,
-    complex ones as pairs, at most n by n. mode : 0 real, 1 complex, 2 complex factors and real target. perms : (k, n) gather indices,
-    read when prob is empty; prob, gprob : (k, 3 (log2 n - 1)) probabilities and their gradient, or (k, 0). space : of
-    ``workspace`` numbers. threads : as many at most.
+    complex ones as pairs, at most n by n. mode : 0 real, 1 complex, 2 complex factors and real target. perms : (k, n)
+    gather indices, read when prob is empty; prob, gprob : (k, 3 (log2 n - 1)) probabilities and their gradient, or
+    (k, 0). space : of ``workspace`` numbers. threads : as many at most.
     """
     cdef bfly_int depth = perms.shape[0], columns = target.shape[0], probs = prob.shape[1]
     cdef bfly_int rows = target.shape[1] // (2 if mode == ALL_COMPLEX else 1)
@@ -197,8 +195,8 @@ def distance(const real[::1] theta, const real[:, ::1] target, bfly_int n, int m
     with nogil:
         before = bfly_set_num_threads_local(threads)
         info = run(mode, BFLY_TIED if tied else BFLY_UNTIED, n, columns, rows, depth, theta.shape[0] // depth,
-                   &theta[0], <const bfly_int *> &perms[0, 0], probs, &prob[0, 0] if probs else NULL, &target[0, 0], &space[0], &f,
-                   &grad[0], &gprob[0, 0] if probs else NULL)
+                   &theta[0], <const bfly_int *> &perms[0, 0], probs, &prob[0, 0] if probs else NULL, &target[0, 0],
+                   &space[0], &f, &grad[0], &gprob[0, 0] if probs else NULL)
         bfly_set_num_threads_local(before)
     if info == 1:
         raise MemoryError("no memory for the workspace of the fit")
