@@ -27,13 +27,14 @@ extern "C" {
 #endif
 
 /* Changes with every change of this interface; compare with bfly_cuda_abi_version() after loading the library. */
-#define BFLY_CUDA_ABI 1
+#define BFLY_CUDA_ABI 2
 
 /* Positive results, besides those of butterfly.h. */
 enum bfly_cuda_error {
     BFLY_CUDA_EDRIVER = 101, /* a CUDA function failed: bfly_cuda_last_error tells which error */
     BFLY_CUDA_ENODEVICE = 102, /* no driver, or no device */
-    BFLY_CUDA_ESHARED = 103  /* the device's shared memory is too small for this operation */
+    BFLY_CUDA_ESHARED = 103, /* the device's shared memory is too small for this operation */
+    BFLY_CUDA_EHOST = 104    /* a pointer to host memory that no device can reach */
 };
 
 /* Types of the work queries: the letter in a function's name; 'c' also for cs, 'z' also for zd. */
@@ -167,6 +168,7 @@ BFLY_API int bfly_cuda_fwht_work(int type, int ordering, bfly_int n, bfly_int co
  * bfly_cuda_abi_version   BFLY_CUDA_ABI when the library was compiled.
  * bfly_cuda_archs         The architectures the kernels were compiled for, as "sm_90 compute_90".
  * bfly_cuda_device_count  The number of devices; without a driver BFLY_CUDA_ENODEVICE, and *count is 0.
+ * bfly_cuda_pointer_device  The device whose memory a pointer is in: BFLY_CUDA_EHOST for ordinary host memory.
  * bfly_cuda_init          Prepares the kernels for a device; otherwise the first call on it does.
  * bfly_cuda_strerror      A static text for a result of any function here.
  * bfly_cuda_last_error    The calling thread's last CUDA error, a cudaError_t, 0 for none; its text.
@@ -183,6 +185,7 @@ BFLY_API int bfly_cuda_last_error(void);
 BFLY_API const char *bfly_cuda_last_error_text(void);
 BFLY_API int bfly_cuda_get_device(int *device);
 BFLY_API int bfly_cuda_set_device(int device);
+BFLY_API int bfly_cuda_pointer_device(const void *pointer, int *device);
 BFLY_API int bfly_cuda_malloc(void *stream, bfly_int bytes, void **pointer);
 BFLY_API int bfly_cuda_free(void *stream, void *pointer);
 BFLY_API int bfly_cuda_copy(void *stream, void *to, const void *from, bfly_int bytes);

@@ -46,6 +46,17 @@ def _vectors(x, axis, name="x"):
     return x
 
 
+def _on_device(*operands):
+    """pyfly.cuda when one of the operands is an array in device memory: NumPy must not get to see it."""
+    for x in operands:
+        if type(x) is not np.ndarray and (hasattr(x, "__cuda_array_interface__") or hasattr(x, "__dlpack_device__")):
+            from pyfly import cuda
+
+            if cuda.in_device_memory(x):
+                return cuda
+    return None
+
+
 def _variant(table, op, increasing_stride, tied):
     try:
         return table[op, bool(increasing_stride), bool(tied)]
@@ -132,13 +143,9 @@ def butterfly_multiply(twiddle, x, *, op="N", increasing_stride=True, tied=False
         y = None if variant is None else multiply_small(twiddle, x, variant)
         if y is not None:
             return y
-    if not isinstance(x, np.ndarray) and hasattr(x, "__cuda_array_interface__"):
-        from pyfly import cuda
-
-        if axis not in (-1, len(x.shape) - 1):
-            raise ValueError(f"axis={axis} must be the last one for an array in device memory: transpose it")
+    if cuda := _on_device(twiddle, x):
         return cuda.butterfly_multiply(
-            twiddle, x, op=op, increasing_stride=increasing_stride, tied=tied, out=out, stream=None
+            twiddle, x, op=op, increasing_stride=increasing_stride, tied=tied, axis=axis, out=out
         )
     twiddle, x = _twiddle(twiddle, tied), _vectors(x, axis)
     return _call(_variant(ufuncs.multiply, op, increasing_stride, tied), twiddle, 3 if tied else 4, x, axis, out)
@@ -174,6 +181,7 @@ def _as_operand(gradient, operand):
 
 def _gradients(ufunc, factors, core, x, grad_output, axis, name):
     """Gradients of the factors (core trailing dimensions) and of x, each summed to its operand's shape."""
+    axis = axis - x.ndim if axis >= 0 else axis  # broadcasting puts new dimensions in front
     moved = np.moveaxis(x, axis, -1)
     g = np.moveaxis(_vectors(grad_output, axis, "grad_output"), axis, -1)
     n = moved.shape[-1]
@@ -245,6 +253,9 @@ def butterfly_multiply_grad(twiddle, x, grad_output, *, op="N", increasing_strid
     >>> grad_x
     array([4., 6.])
     """
+    if cuda := _on_device(twiddle, x, grad_output):
+        how = {"op": op, "increasing_stride": increasing_stride, "tied": tied, "axis": axis}
+        return cuda.butterfly_multiply_grad(twiddle, x, grad_output, **how)
     twiddle, x = np.asarray(_twiddle(twiddle, tied)), np.asarray(_vectors(x, axis))
     grad_output = np.asarray(_array(grad_output, "grad_output"))
     ufunc = _variant(ufuncs.multiply_grad, op, increasing_stride, tied)
@@ -287,6 +298,8 @@ def permute(perm, x, *, axis=-1, out=None):
     >>> pyfly.permute([2, 0, 1], [10.0, 20.0, 30.0])
     array([30., 10., 20.])
     """
+    if cuda := _on_device(perm, x):
+        return cuda.permute(perm, x, axis=axis, out=out)
     perm = _operand(perm, "perm", 1, "(..., n)")
     if perm.dtype.kind not in "iu":
         raise TypeError(f"perm has dtype {perm.dtype}; it must hold integers")
@@ -346,6 +359,8 @@ def relaxed_permute(prob, x, *, axis=-1, out=None):
     >>> pyfly.relaxed_permute([[0.5, 0.0, 0.0]], [0.0, 1.0, 2.0, 3.0])
     array([0. , 1.5, 1.5, 3. ])
     """
+    if cuda := _on_device(prob, x):
+        return cuda.relaxed_permute(prob, x, axis=axis, out=out)
     prob, x = _prob(prob), _vectors(x, axis)
     return _call(ufuncs.relaxed_permute, prob, 2, x, axis, out)
 
@@ -381,6 +396,8 @@ def relaxed_permute_grad(prob, x, grad_output, *, axis=-1):
     >>> grad_prob[0, 0], grad_x
     (np.float64(1.0), array([0. , 0.5, 0.5, 0. ]))
     """
+    if cuda := _on_device(prob, x, grad_output):
+        return cuda.relaxed_permute_grad(prob, x, grad_output, axis=axis)
     prob, x = np.asarray(_prob(prob)), np.asarray(_vectors(x, axis))
     grad_output = np.asarray(_array(grad_output, "grad_output"))
     return _gradients(ufuncs.relaxed_permute_grad, prob, 2, x, grad_output, axis, "prob")
@@ -438,6 +455,8 @@ def fwht(x, *, order="natural", norm=None, axis=-1, out=None):
         raise ValueError(
             f"order={order!r}, norm={norm!r}: order must be 'natural', 'paley' or 'sequency', norm None or 'ortho'"
         )
+    if cuda := _on_device(x):
+        return cuda.fwht(x, order=order, norm=norm, axis=axis, out=out)
     x = _vectors(x, axis)
     _check_out(out, "a new array")
     axes = {} if axis == -1 else {"axes": [(axis,), (axis,)]}

@@ -84,6 +84,18 @@ int bfly_cuda_set_device(int device)
     return note(cudaSetDevice(device));
 }
 
+int bfly_cuda_pointer_device(const void *pointer, int *device)
+{
+    BFLY_CUDA_CHECK(1, pointer);
+    BFLY_CUDA_CHECK(2, device);
+    cudaPointerAttributes what;
+    const int info = note(cudaPointerGetAttributes(&what, pointer));
+    if (info) return info;
+    if (what.type == cudaMemoryTypeUnregistered) return BFLY_CUDA_EHOST;
+    *device = what.device;
+    return 0;
+}
+
 int bfly_cuda_init(int device)
 {
     BFLY_CUDA_CHECK(1, device >= 0 && device < kMaxDevices);
@@ -105,6 +117,7 @@ const char *bfly_cuda_strerror(int result)
     case BFLY_CUDA_EDRIVER: return "a CUDA function failed: see bfly_cuda_last_error_text";
     case BFLY_CUDA_ENODEVICE: return "no CUDA device, or no driver for it";
     case BFLY_CUDA_ESHARED: return "the device's shared memory is too small for this operation";
+    case BFLY_CUDA_EHOST: return "a pointer to host memory that no device can reach";
     default: return "unknown result";
     }
 }

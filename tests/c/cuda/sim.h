@@ -124,6 +124,16 @@ inline cudaError_t cudaDeviceGetAttribute(int *v, cudaDeviceAttr a, int)
     *v = a == cudaDevAttrMultiProcessorCount ? sim::settings.multiprocessors : a == cudaDevAttrL2CacheSize ? sim::settings.cache : sim::settings.shared;
     return cudaSuccess;
 }
+enum cudaMemoryType { cudaMemoryTypeUnregistered = 0, cudaMemoryTypeDevice = 2 };
+struct cudaPointerAttributes {
+    cudaMemoryType type;
+    int device;
+};
+inline cudaError_t cudaPointerGetAttributes(cudaPointerAttributes *what, const void *) /* all memory is the device's */
+{
+    *what = {cudaMemoryTypeDevice, 0};
+    return cudaSuccess;
+}
 inline cudaError_t cudaFuncSetAttribute(const void *, cudaFuncAttribute, int) { return cudaSuccess; }
 inline cudaError_t cudaGetLastError() { return cudaSuccess; }
 inline const char *cudaGetErrorString(cudaError_t e) { return e == cudaSuccess ? "no error" : "simulated error"; }

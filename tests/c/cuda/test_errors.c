@@ -170,6 +170,7 @@ static void without_device(void)
     EXPECT(bfly_cuda_sgrad(0, N, UP, UN, 0, 4, 2, f, f, 1, 4, f, 1, 4, f, f, 1, 4, memory, 1 << 20), BFLY_CUDA_ENODEVICE);
     EXPECT(bfly_cuda_sperm(0, N, 3, 2, perm, f, 1, 3, f + 8, 1, 3, 0, 0), BFLY_CUDA_ENODEVICE);
     EXPECT(bfly_cuda_sfwht(0, BFLY_CUDA_NATURAL, 4, 2, 1, f, 1, 4, f, 1, 4, 0, 0), BFLY_CUDA_ENODEVICE);
+    EXPECT(bfly_cuda_pointer_device(memory, &count), BFLY_CUDA_ENODEVICE);
     EXPECT(bfly_cuda_last_error() != 0, 1);
     EXPECT(strlen(bfly_cuda_last_error_text()) > 0, 1);
 }
@@ -185,6 +186,8 @@ int main(void)
     EXPECT(bfly_cuda_get_device(0), -1);
     EXPECT(bfly_cuda_set_device(-1), -1);
     EXPECT(bfly_cuda_init(-1), -1);
+    EXPECT(bfly_cuda_pointer_device(0, (int *)memory), -1);
+    EXPECT(bfly_cuda_pointer_device(memory, 0), -2);
     EXPECT(bfly_cuda_malloc(0, -1, (void **)memory), -2);
     EXPECT(bfly_cuda_malloc(0, 1, 0), -3);
     EXPECT(bfly_cuda_copy(0, 0, memory, 8), -2);
