@@ -40,8 +40,8 @@ enum bfly_cuda_error {
 /* Types of the work queries: the letter in a function's name; 'c' also for cs, 'z' also for zd. */
 
 /* ---- y := alpha op(B) x + beta y -------------------------------------------------------------------------------
- * One kernel for n up to 1024 (complex double 512) on devices with 227 KB of shared memory, then one for every 7 to 10
- * further stages, over chunks of vectors that stay in the second-level cache. Workspace only with several kernels and
+ * One kernel for n up to 1024 (float 2048, complex double 512) on devices with 227 KB of shared memory, then one for every 7
+ * to 10 further stages, over chunks of vectors that stay in the second-level cache. Workspace only with several kernels and
  * beta not 0. */
 BFLY_API int bfly_cuda_smul(void *stream, int op, int order, int form, bfly_int n, bfly_int count, float alpha,
                             const float *w, const float *x, bfly_int incx, bfly_int distx, float beta, float *y,

@@ -1,6 +1,6 @@
 """The functions of pyfly on NVIDIA GPUs, for arrays of any library.
 
-    y = op(B) x,   x and the factors any array with ``__cuda_array_interface__`` or ``__dlpack__``: CuPy, PyTorch, JAX ...
+    y = op(B) x,   x and the factors any array with ``__cuda_array_interface__`` or ``__dlpack__``: of CuPy, PyTorch ...
 
 The library behind it is loaded on first use; without it, or without a GPU, ``is_available()`` is False and every other
 call a RuntimeError that says why. Experimental: the kernels have been checked by simulation only.

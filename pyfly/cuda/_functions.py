@@ -227,8 +227,8 @@ def butterfly_multiply(twiddle, x, *, op="N", increasing_stride=True, tied=False
 
     Notes
     -----
-    x is read and y written once for n up to 1024. Dimensions that strides do not let merge, and stacks of factors, cost
-    a launch an index.
+    x is read and y written once for n up to 1024 (float32 2048, complex128 512) on devices with 227 KB of shared memory
+    Dimensions that strides do not let merge, and stacks of factors, cost a launch an index.
 
     Examples
     --------

@@ -12,9 +12,10 @@
 #  define BFLY_TILES_C 2
 #  define BFLY_TILES_Z 1
 #  define BFLY_WARPS_S 12   /* 12 have 168 registers a thread, 8 have 255 */
-#  define BFLY_WARPS_D 12
+#  define BFLY_WARPS_D 8    /* 12 spill 16 bytes on sm_100 */
 #  define BFLY_WARPS_C 8    /* loads and stores of complex numbers want neighbouring registers, which 168 just miss */
 #  define BFLY_WARPS_Z 8
+#  define BFLY_WARPS_WIDE 8 /* float, n = 2^11 in one pass; 12 spill where strides descend */
 #  define BFLY_HADAMARD_S 2 /* tiles without factors */
 #  define BFLY_HADAMARD_D 1
 #  define BFLY_HADAMARD_C 1

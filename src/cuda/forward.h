@@ -7,7 +7,8 @@
  *
  * -> is an exchange through 4 KB of shared memory that belongs to the warp alone: no barrier of the block. Each factor
  * is loaded once for R tiles: with R < 3 these loads, not memory, would decide the time. op and the tied form are only
- * other ways to fill the table. HAD: all blocks are [[1, 1], [1, -1]], and there is no table.
+ * other ways to fill the table. HAD: all blocks are [[1, 1], [1, -1]], and there is no table. HALVES 2: vectors of two
+ * tiles, one after the other in v, with a table each; the stage between them is a third, in layout B.
  */
 #ifndef BFLY_CUDA_FORWARD_H
 #define BFLY_CUDA_FORWARD_H
@@ -35,7 +36,18 @@ template <class E> constexpr unsigned plane_bytes = unit_bytes<E> << (table_bits
 template <class E> constexpr unsigned stage_bytes = plane_bytes<E> *planes_of<E>;
 template <class E> constexpr int max_warps = is_cx<E> ? (sizeof(E) == 16 ? BFLY_WARPS_Z : BFLY_WARPS_C)
                                                      : (sizeof(E) == 8 ? BFLY_WARPS_D : BFLY_WARPS_S);
+template <class E, int HALVES> constexpr int warps_of = HALVES == 2 ? BFLY_WARPS_WIDE : max_warps<E>;
 constexpr unsigned kExchangeBytes = 4 * 33 * 32;
+/* tables of one half */
+template <class E> constexpr unsigned half_bytes = table_bits<E> *stage_bytes<E>;
+/* the stage between two halves has a pair for each number of a tile */
+template <class E> constexpr unsigned wide_table_bytes = 2 * half_bytes<E> + 2 * stage_bytes<E>;
+
+template <class E> BFLY_DEV void fill_middle(const ForwardArgs &A, unsigned table)
+{
+    for (int i = (int)threadIdx.x; i < kTile; i += (int)blockDim.x)
+        store_block(table + unit_bytes<E> * i, 2 * plane_bytes<E>, read_block<E>(A.F, block_at(A.pass, A.F, i, kTileBits)));
+}
 
 template <class E> BFLY_DEV void fill_table(const ForwardArgs &A, bfly_int base, unsigned table)
 {
@@ -68,7 +80,7 @@ template <class E, int R, bool TO_A> BFLY_DEV void exchange(E (&v)[R][32], unsig
 }
 
 /* the stages of five bits of e, which are the bits of the register number; first: the lowest of these bits */
-template <class E, int R, bool UP, bool HAD> BFLY_DEV void stages(E (&v)[R][32], const Pass &P, unsigned table, int first)
+template <class E, int R, bool UP, bool HAD, int HALVES> BFLY_DEV void stages(E (&v)[R][32], const Pass &P, unsigned table, int first)
 {
 #pragma unroll
     for (int q = 0; q < 5; q++) {
@@ -88,12 +100,26 @@ template <class E, int R, bool UP, bool HAD> BFLY_DEV void stages(E (&v)[R][32],
                 } else {
                     constexpr int bits = table_bits<E>;
                     const int place = first ? (j & ((1 << (bits - 6)) - 1)) * 32 : j << (bits - 5);
-                    const Block<E> f = load_block<E>(stage + unit_bytes<E> * place, plane_bytes<E>);
 #pragma unroll
-                    for (int r = 0; r < R; r++) apply(f, v[r][i0], v[r][i1]);
+                    for (int half = 0; half < HALVES; half++) {
+                        const Block<E> f = load_block<E>(stage + half * half_bytes<E> + unit_bytes<E> * place, plane_bytes<E>);
+#pragma unroll
+                        for (int r = half; r < R; r += HALVES) apply(f, v[r][i0], v[r][i1]);
+                    }
                 }
             }
         }
+    }
+}
+
+/* the stage between the halves */
+template <class E, int R> BFLY_DEV void middle(E (&v)[R][32], unsigned table)
+{
+#pragma unroll
+    for (int k = 0; k < 32; k++) {
+        const Block<E> f = load_block<E>(table + unit_bytes<E> * 32 * k, 2 * plane_bytes<E>);
+#pragma unroll
+        for (int r = 0; r < R; r += 2) apply(f, v[r][k], v[r + 1][k]);
     }
 }
 
@@ -175,8 +201,8 @@ template <class E, bool HAD> BFLY_DEV void store_slowly(const E (&v)[32], const 
     __syncwarp();
 }
 
-template <class E, int R, bool UP, bool HAD>
-__global__ void __launch_bounds__(32 * max_warps<E>, 1) forward(const __grid_constant__ ForwardArgs A)
+template <class E, int R, bool UP, bool HAD, int HALVES>
+__global__ void __launch_bounds__(32 * warps_of<E, HALVES>, 1) forward(const __grid_constant__ ForwardArgs A)
 {
     const Pass P = A.pass;
     const int lane = (int)threadIdx.x & 31, warps = (int)blockDim.x >> 5;
@@ -185,21 +211,20 @@ __global__ void __launch_bounds__(32 * max_warps<E>, 1) forward(const __grid_con
     const int in_tile = vectors_in_tile(P);
     const unsigned shared = shared_base(), table = shared + warps * kExchangeBytes, buffer = shared + warp * kExchangeBytes;
     if (!HAD) {
-        fill_table<E>(A, base, table);
+        for (int half = 0; half < HALVES; half++) fill_table<E>(A, base + half * kTile, table + half * half_bytes<E>);
+        if (HALVES == 2) fill_middle<E>(A, table + 2 * half_bytes<E>);
         __syncthreads();
     }
     const unsigned my_low = table + unit_bytes<E> * (lane & ((1 << (table_bits<E> - 5)) - 1)), my_high = table + unit_bytes<E> * lane;
-    const E *const tile_x = (const E *)A.x.p + base * A.x.inc;
-    E *const tile_y = (E *)A.y.p + base * A.y.inc;
     const bool direct_x = A.x.p != nullptr, direct_y = A.plain && !(HAD && A.ordering);
 
     for (int item = (int)blockIdx.x * warps + warp; item < A.items; item += (int)gridDim.x * warps) {
-        const bfly_int first = (bfly_int)item * (R * in_tile);
+        const bfly_int first = (bfly_int)item * (R / HALVES * in_tile);
         E v[R][32];
 #pragma unroll
         for (int r = 0; r < R; r++) {
-            const bfly_int vector = first + r * in_tile;
-            const E *x = tile_x + (vector * A.x.dist + offset_of(A.sx, hidden(lane), 0, 5));
+            const bfly_int vector = first + r / HALVES * in_tile, start = base + r % HALVES * kTile;
+            const E *x = (const E *)A.x.p + (start * A.x.inc + vector * A.x.dist + offset_of(A.sx, hidden(lane), 0, 5));
             if (!direct_x || vector + in_tile > A.count)
                 load_slowly(v[r], A, x, vector, lane, buffer);
             else if (A.sx.dense) {
@@ -208,19 +233,25 @@ __global__ void __launch_bounds__(32 * max_warps<E>, 1) forward(const __grid_con
             } else
                 BFLY_GRAY_WALK(A.sx, x, k, v[r][k] = read_number(p_))
         }
-        if (!UP) stages<E, R, UP, HAD>(v, P, my_high, 5);
+        if (!UP) {
+            if (HALVES == 2) middle(v, my_high + 2 * half_bytes<E>);
+            stages<E, R, UP, HAD, HALVES>(v, P, my_high, 5);
+        }
         if (P.c < 5 && P.g > 0) {
             exchange<E, R, true>(v, buffer, lane);
-            stages<E, R, UP, HAD>(v, P, my_low, 0);
+            stages<E, R, UP, HAD, HALVES>(v, P, my_low, 0);
             exchange<E, R, false>(v, buffer, lane);
         }
-        if (UP) stages<E, R, UP, HAD>(v, P, my_high, 5);
+        if (UP) {
+            stages<E, R, UP, HAD, HALVES>(v, P, my_high, 5);
+            if (HALVES == 2) middle(v, my_high + 2 * half_bytes<E>);
+        }
 #pragma unroll
         for (int r = 0; r < R; r++) {
-            const bfly_int vector = first + r * in_tile;
-            E *y = tile_y + (vector * A.y.dist + offset_of(A.sy, hidden(lane), 0, 5));
+            const bfly_int vector = first + r / HALVES * in_tile, start = base + r % HALVES * kTile;
+            E *y = (E *)A.y.p + (start * A.y.inc + vector * A.y.dist + offset_of(A.sy, hidden(lane), 0, 5));
             if (!direct_y || vector + in_tile > A.count)
-                store_slowly<E, HAD>(v[r], A, y, base, vector, lane, buffer);
+                store_slowly<E, HAD>(v[r], A, y, start, vector, lane, buffer);
             else if (A.sy.dense) {
 #pragma unroll
                 for (int k = 0; k < 32; k++) write_number(y + 32 * k, v[r][k]);

@@ -100,23 +100,23 @@ inline Passes cut(int logn, int g_max, int bits, int number_bytes)
     Passes S;
     g_max = std::min(g_max, bits);
     if (logn <= g_max) {
-        S.pass[S.count++] = {logn, 0, logn, 0};
+        S.pass[S.count++] = {logn, 0, logn, 0, 0};
         return S;
     }
     int sector = 0;
     while (number_bytes << sector < 32) sector++;
     const int more = std::min(g_max, bits - sector), rest = logn - g_max, others = (rest + more - 1) / more;
-    S.pass[S.count++] = {logn, 0, g_max, 0};
+    S.pass[S.count++] = {logn, 0, g_max, 0, 0};
     for (int k = 0, lo = g_max; k < others; k++) {
         const int g = rest * (k + 1) / others - rest * k / others;
-        S.pass[S.count++] = {logn, lo, g, std::min(bits - g, lo)};
+        S.pass[S.count++] = {logn, lo, g, std::min(bits - g, lo), 0};
         lo += g;
     }
     return S;
 }
 
 /* a pass without stages: vectors are copied, or beta y is formed */
-inline Pass no_stages(int logn) { return {logn, std::min(logn, kTileBits - 1), 0, std::min(logn, kTileBits - 1)}; }
+inline Pass no_stages(int logn) { return {logn, std::min(logn, kTileBits - 1), 0, std::min(logn, kTileBits - 1), 0}; }
 
 /* tiles over the second and third dimension of a grid */
 inline dim3 grid_of(bfly_int blocks, const Pass &P)
@@ -144,6 +144,7 @@ struct Scale {
 constexpr Scale kPlain = {{1, 0}, {0, 0}};
 
 int forward_stages(const Launcher &L, const Device &device); /* most a pass, 0: not even one */
+Passes forward_passes(const Launcher &L, const Device &device, int logn);
 void run_pass(const Launcher &L, const Device &device, const Pass &pass, const Factors *F, int up, int ordering,
               const Scale &scale, Vectors x, Vectors y, bfly_int count, cudaStream_t stream);
 /* y := op(B) x as a chain of passes, for vectors of one chunk; between: where vectors lie meanwhile */

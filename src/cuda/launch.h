@@ -12,8 +12,8 @@ namespace bfly_cuda {
 struct Launcher {
     int number_bytes, real_bytes;
     int forward_tiles, hadamard_tiles, back_tiles; /* a warp, a warp, a block */
-    int warps, table_bits, back_steps;
-    unsigned stage_bytes;
+    int warps, wide_warps, table_bits, back_steps;
+    unsigned stage_bytes, wide_bytes; /* of factors in shared memory: of a stage, of a wide pass; 0: there is none */
     unsigned (*back_bytes)(int steps);
     /* once for a device: lets the kernels have this much shared memory */
     cudaError_t (*init)(int shared);
@@ -37,26 +37,41 @@ extern const Launcher launcher_s, launcher_d, launcher_c, launcher_z;
 #  endif
 
 template <class E, int F, int H, int B, int STEPS> struct Kernels {
+    static constexpr bool has_wide = sizeof(E) == 4;
     static cudaError_t init(int shared)
     {
-        const void *const with_shared[] = {
-            (const void *)forward<E, F, true, false>, (const void *)forward<E, F, false, false>,
-            (const void *)forward<E, H, true, true>,  (const void *)backward<E, STEPS, B>,
-            (const void *)bfly_cuda::relaxed<E>,      (const void *)bfly_cuda::relaxed_grad<E>};
-        for (const void *kernel : with_shared) {
-            const cudaError_t error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared);
-            if (error != cudaSuccess) return error;
+        cudaError_t error = cudaSuccess;
+        const auto let = [&](const void *kernel) {
+            if (error == cudaSuccess) error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared);
+        };
+        let((const void *)forward<E, F, true, false, 1>);
+        let((const void *)forward<E, F, false, false, 1>);
+        let((const void *)forward<E, H, true, true, 1>);
+        if constexpr (has_wide) {
+            let((const void *)forward<E, F, true, false, 2>);
+            let((const void *)forward<E, F, false, false, 2>);
         }
-        return cudaSuccess;
+        let((const void *)backward<E, STEPS, B>);
+        let((const void *)bfly_cuda::relaxed<E>);
+        let((const void *)bfly_cuda::relaxed_grad<E>);
+        return error;
     }
     static void run_forward(const ForwardArgs &A, int up, int hadamard, dim3 grid, int warps, unsigned shared, cudaStream_t s)
     {
+        if constexpr (has_wide)
+            if (A.pass.wide) {
+                if (up)
+                    BFLY_LAUNCH(grid, 32 * warps, shared, s, A, forward<E, F, true, false, 2>);
+                else
+                    BFLY_LAUNCH(grid, 32 * warps, shared, s, A, forward<E, F, false, false, 2>);
+                return;
+            }
         if (hadamard)
-            BFLY_LAUNCH(grid, 32 * warps, shared, s, A, forward<E, H, true, true>);
+            BFLY_LAUNCH(grid, 32 * warps, shared, s, A, forward<E, H, true, true, 1>);
         else if (up)
-            BFLY_LAUNCH(grid, 32 * warps, shared, s, A, forward<E, F, true, false>);
+            BFLY_LAUNCH(grid, 32 * warps, shared, s, A, forward<E, F, true, false, 1>);
         else
-            BFLY_LAUNCH(grid, 32 * warps, shared, s, A, forward<E, F, false, false>);
+            BFLY_LAUNCH(grid, 32 * warps, shared, s, A, forward<E, F, false, false, 1>);
     }
     static void run_backward(const BackwardArgs &A, dim3 grid, unsigned shared, cudaStream_t s)
     {
@@ -88,8 +103,8 @@ template <class E, int F, int H, int B, int STEPS> struct Kernels {
     }
     static constexpr Launcher launcher()
     {
-        return {(int)sizeof(E), (int)sizeof(real_t<E>), F, H, B, max_warps<E>, table_bits<E>, STEPS, bfly_cuda::stage_bytes<E>,
-                backward_bytes<E, B>, init, run_forward, run_backward, run_add_parts, run_add_members, run_relaxed,
+        return {(int)sizeof(E), (int)sizeof(real_t<E>), F, H, B, warps_of<E, 1>, warps_of<E, 2>, table_bits<E>, STEPS, bfly_cuda::stage_bytes<E>,
+                has_wide ? wide_table_bytes<E> : 0, backward_bytes<E, B>, init, run_forward, run_backward, run_add_parts, run_add_members, run_relaxed,
                 run_relaxed_grad, run_add_probs, run_permute};
     }
 };

@@ -7,6 +7,7 @@
  *                   c+g .. 9            vectors, when a vector has fewer numbers than a tile
  *
  * and a tile's number t holds the other bits of the position. One pass does it all for n <= 2^10: lo = c = 0, g = log2 n.
+ * A wide pass does so for 2^11: its two tiles, one for each half, are taken together, and a last stage joins them.
  * In the forward kernels a warp holds a tile, 32 numbers a lane: in layout A a lane holds bits 0 .. 4 of e, in layout B
  * bits 5 .. 9, the lane's number being the other five. In the backward kernel 256 threads hold a tile, 4 numbers each:
  * in the layout (p) these are bits p and p + 1, the thread's number being the others.
@@ -24,6 +25,7 @@ constexpr int kBackThreads = 256, kMemoryLayout = 8;
 struct Pass {
     int logn; /* of the whole vector */
     int lo, g, c;
+    int wide; /* both halves of a vector of two tiles at once, with the stage between them */
 };
 
 #ifdef __CUDACC__
@@ -33,7 +35,7 @@ struct Pass {
 #endif
 
 BFLY_MAP int tile_bits(const Pass &P) { return P.c + P.g; }
-BFLY_MAP bfly_int tiles_of(const Pass &P) { return (bfly_int)1 << (P.logn - tile_bits(P)); }
+BFLY_MAP bfly_int tiles_of(const Pass &P) { return P.wide ? 1 : (bfly_int)1 << (P.logn - tile_bits(P)); }
 BFLY_MAP int vectors_in_tile(const Pass &P) { return 1 << (kTileBits - tile_bits(P)); }
 
 /* x with a zero bit inserted at place b */

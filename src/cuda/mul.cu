@@ -9,12 +9,22 @@ int forward_stages(const Launcher &L, const Device &device)
     return room < 0 ? 0 : (int)std::min((bfly_int)L.table_bits, room / L.stage_bytes);
 }
 
+Passes forward_passes(const Launcher &L, const Device &device, int logn)
+{
+    if (logn == kTileBits + 1 && L.wide_bytes && (bfly_int)L.wide_bytes + 4 * kExchangeBytes <= device.shared) {
+        Passes S;
+        S.pass[S.count++] = {logn, 0, kTileBits, 0, 1};
+        return S;
+    }
+    return cut(logn, forward_stages(L, device), L.table_bits, L.number_bytes);
+}
+
 void run_pass(const Launcher &L, const Device &device, const Pass &P, const Factors *F, int up, int ordering, const Scale &scale,
               Vectors x, Vectors y, bfly_int count, cudaStream_t stream)
 {
     const int hadamard = !F, tiles = hadamard ? L.hadamard_tiles : L.forward_tiles;
-    const bfly_int table = hadamard ? 0 : (bfly_int)P.g * L.stage_bytes;
-    int warps = (int)std::min((bfly_int)L.warps, ((bfly_int)device.shared - table) / kExchangeBytes);
+    const bfly_int table = hadamard ? 0 : P.wide ? L.wide_bytes : (bfly_int)P.g * L.stage_bytes;
+    int warps = (int)std::min((bfly_int)(P.wide ? L.wide_warps : L.warps), ((bfly_int)device.shared - table) / kExchangeBytes);
     for (bfly_int k = 0; k < count; k += kMaxCount) {
         ForwardArgs A;
         A.pass = P;
@@ -24,7 +34,7 @@ void run_pass(const Launcher &L, const Device &device, const Pass &P, const Fact
         A.sx = strides_of(P, x);
         A.sy = strides_of(P, y);
         A.count = std::min(kMaxCount, count - k);
-        const bfly_int each = (bfly_int)tiles * vectors_in_tile(P);
+        const bfly_int each = (bfly_int)(P.wide ? tiles / 2 : tiles) * vectors_in_tile(P);
         A.items = (int)((A.count + each - 1) / each);
         for (int q = 0; q < 2; q++) {
             A.alpha[q] = scale.alpha[q];
@@ -86,9 +96,8 @@ int multiply(const Launcher &L, const Factors &F, int up, bfly_int n, bfly_int c
         run_pass(L, *device, no_stages(logn), nullptr, 1, 0, scale, Vectors{nullptr, 0, 0}, y, count, stream);
         return note(cudaGetLastError());
     }
-    const int most = forward_stages(L, *device);
-    if (most == 0) return BFLY_CUDA_ESHARED;
-    const Passes S = cut(logn, most, L.table_bits, L.number_bytes);
+    if (forward_stages(L, *device) == 0) return BFLY_CUDA_ESHARED;
+    const Passes S = forward_passes(L, *device, logn);
     return run_chunks(L, *device, S, &F, up, 0, scale, scale.reads_y(), n, count, x, y, work, work_bytes, position, stream);
 }
 
@@ -181,10 +190,9 @@ int bfly_cuda_mul_work(int type, bfly_int n, bfly_int count, int has_beta, bfly_
     const Device *device;
     const int info = current_device(&device);
     if (info) return info;
-    const int most = forward_stages(*L, *device);
-    if (most == 0) return BFLY_CUDA_ESHARED;
+    if (forward_stages(*L, *device) == 0) return BFLY_CUDA_ESHARED;
     *bytes = 0;
-    if (!has_beta || count == 0 || cut(log2_of(n), most, L->table_bits, L->number_bytes).count == 1) return 0;
+    if (!has_beta || count == 0 || forward_passes(*L, *device, log2_of(n)).count == 1) return 0;
     Workspace W(nullptr);
     W.take(chunk_of(*device, n, count, L->number_bytes) * n * L->number_bytes);
     *bytes = W.used;

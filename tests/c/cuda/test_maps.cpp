@@ -109,7 +109,7 @@ static void report_on(const char *what)
 {
     const sim::Report &r = sim::report;
     CHECK(r.races == 0, "%s: %ld races, first: %s", what, r.races, r.first_race);
-    printf("%-46s %8ld wavefronts, %8ld at best\n", what, r.wavefronts, r.fewest);
+    printf("%-34s %6u bytes shared, %8ld wavefronts, %8ld at best\n", what, r.most_shared, r.wavefronts, r.fewest);
 }
 
 template <class T> std::vector<T> numbers(size_t size)
@@ -203,6 +203,7 @@ int main()
     if (bfly_cuda_init(0)) return 2;
     check_passes();
     check_relaxed_maps();
+    watch<float>('s', 1, 11, 5); /* a wide pass */
     for (int logn : {4, 10}) {
         watch<float>('s', 1, logn, logn == 10 ? 9 : 1030);
         watch<double>('d', 1, logn, logn == 10 ? 5 : 130);
