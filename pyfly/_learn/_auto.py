@@ -18,6 +18,7 @@ from pyfly._learn._cluster import guess
 from pyfly._learn._convolution import convolution, hankel, scrambled_circulant
 from pyfly._learn._corner import assemble
 from pyfly._learn._factorization import distance, square
+from pyfly._learn._matching import matched
 from pyfly._learn._monomial import diagonalised, monomial, scrambled
 from pyfly._learn._realpart import rank_share, real_part
 from pyfly._learn._scaling import scaled_unitary
@@ -165,6 +166,16 @@ def _scaled(search):
     return search.take(scaled_unitary(search.target))
 
 
+def _matched(search):
+    """A known basis with rows and columns scaled and in any order."""
+    n = len(search.target)
+    # at small sizes a small error may be chance
+    if not search.real or n < 8 or search.error < _FITS**0.5 * (1 - 16 / n):
+        return False
+    search.tell("scrambled and scaled transforms")
+    return search.take(matched(search.target))
+
+
 def _real_parts(search):
     """Re(B P P') and its transpose."""
     n = len(search.target)
@@ -244,6 +255,7 @@ _STEPS = (
     _scaled,
     _scrambled_convolutions,
     _real_parts,
+    _matched,
     _noisy_zeros,
     _greedy,
 )

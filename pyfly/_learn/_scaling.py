@@ -36,7 +36,7 @@ def scaled_unitary(target):
     rows, columns = balanced
     unitary = target * rows[:, None]
     unitary *= columns
-    if not _is_unitary(unitary):
+    if not unitary_rest(unitary) < 0.4:
         return None
     found = _matched(unitary)
     if found is None:
@@ -73,9 +73,10 @@ def balance(target):
     return np.sqrt(r), np.sqrt(c)
 
 
-def _is_unitary(matrix):
+def unitary_rest(matrix):
+    """Distance of Q^T Q from the identity, relative, tried on two vectors."""
     x = np.random.default_rng(len(matrix)).standard_normal((len(matrix), 2))
-    return bool(np.linalg.norm(matrix.conj().T @ (matrix @ x) - x) < 0.4 * np.linalg.norm(x))
+    return float(np.linalg.norm(matrix.conj().T @ (matrix @ x) - x) / np.linalg.norm(x))
 
 
 def _matched(unitary):
