@@ -15,8 +15,9 @@ import numpy as np
 
 from pyfly._learn import _peel
 from pyfly._learn._cluster import guess
-from pyfly._learn._convolution import convolution, hankel, scrambled_circulant
+from pyfly._learn._convolution import convolution, hankel
 from pyfly._learn._corner import assemble
+from pyfly._learn._disorder import disordered
 from pyfly._learn._factorization import distance, square
 from pyfly._learn._matching import matched
 from pyfly._learn._monomial import diagonalised, monomial, scrambled
@@ -101,6 +102,10 @@ class _Search:
         operator = assemble(found, self.target.shape)
         return distance(operator, self.target, 1.0) / self.norm
 
+    def settled(self):
+        """Whether what is left is noise; at small sizes a small error may be chance."""
+        return self.error < _FITS**0.5 * (1 - 16 / len(self.target))
+
     def tell(self, message):
         """Report progress by name; the share of the whole is not known."""
         if self.progress is not None:
@@ -155,7 +160,9 @@ def _convolutions(search):
 
 def _scrambled_convolutions(search):
     search.tell("scrambled convolutions")
-    return search.take(scrambled_circulant(search.target))
+    if len(search.target) < 8 or search.settled():
+        return False
+    return any(search.take(found) for found in disordered(search.target))
 
 
 def _scaled(search):
@@ -168,9 +175,7 @@ def _scaled(search):
 
 def _matched(search):
     """A known basis with rows and columns scaled and in any order."""
-    n = len(search.target)
-    # at small sizes a small error may be chance
-    if not search.real or n < 8 or search.error < _FITS**0.5 * (1 - 16 / n):
+    if not search.real or len(search.target) < 8 or search.settled():
         return False
     search.tell("scrambled and scaled transforms")
     return search.take(matched(search.target))

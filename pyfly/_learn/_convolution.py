@@ -1,7 +1,6 @@
-"""Convolutions: circulant, skew-circulant and Toeplitz matrices, also with scaled or scrambled rows and columns.
+"""Convolutions: circulant, skew-circulant and Toeplitz matrices, also with scaled rows and columns.
 
 T_ij = a_i t_(i-j) b_j        T_(i+1, j+1) / T_(i, j) = p_i q_j     of rank one, from which a and b follow
-rows of a circulant in any order are shifts of one row: their places come from phase correlation
 Toeplitz:  the corner of a circulant of size 2N                     (BP)^2 with expansion 2
 """
 
@@ -33,7 +32,7 @@ def convolution(target):
     if min(target.shape) < 3:
         return None
     if _toeplitz_share(target) < _SHARE:
-        return _build(target, None, None)
+        return build(target, None, None)
     scales = _scales(target)
     if scales is None:
         return None
@@ -43,7 +42,7 @@ def convolution(target):
     inner = target / a[:, None] / b
     if _toeplitz_share(inner) > _SHARE:
         return None
-    return _build(target, a, b)
+    return build(target, a, b)
 
 
 def _toeplitz_share(target):
@@ -108,8 +107,11 @@ def _diagonal_sums(matrix):
     return sheared.sum(axis=1).sum(axis=0)
 
 
-def _build(target, a, b):
-    """Circulant or skew-circulant of the same size if the wrapped part agrees, expanded otherwise."""
+def build(target, a, b):
+    """Circulant or skew-circulant of the same size if the wrapped part agrees, expanded otherwise.
+
+    a and b are diagonals, refined here, or None: T = diag(a) (Toeplitz) diag(b).
+    """
     m, n = target.shape
     unit = a is None
     a, b = (np.ones(m), np.ones(n)) if unit else (a, b)
@@ -226,68 +228,3 @@ def hankel(target):
     found.factors, found.model = (*found.factors, Permutation(perm)), found.model + " P"
     found.note = "A Hankel matrix: " + found.note[0].lower() + found.note[1:-1] + ", its columns reversed."
     return found
-
-
-def scrambled_circulant(target):
-    """Find a circulant or skew-circulant matrix with its rows, or its columns, in any order.
-
-    Returns
-    -------
-    Found or None
-    """
-    from pyfly._operators import Permutation
-
-    n = len(target)
-    for turned in (False, True) if n >= 8 else ():
-        view = target.T if turned else target
-        for phase in (0.0, 0.5):
-            shifts = _shifts(view, phase)
-            if shifts is None:
-                continue
-            order, sign = shifts
-            inner = np.empty_like(view)
-            inner[order] = view * sign[:, None]
-            found = convolution(inner)
-            if found is None or found.size != n:
-                continue
-            if (sign < 0).any():
-                signs = np.empty(n)
-                signs[order] = sign
-                found.factors = (left_scaled(found.factors[0], signs), *found.factors[1:])
-            found.factors, found.model = (Permutation(order), *found.factors), "P " + found.model
-            if turned:
-                found.factors = tuple(factor.T for factor in found.factors[::-1])
-                found.model = found.model[2:] + " P"
-            found.note = found.note[:-1] + (", its columns scrambled." if turned else ", its rows scrambled.")
-            return found
-    return None
-
-
-def _shifts(view, phase):
-    """Place and sign of every row: row i is the reference row shifted by order[i]."""
-    n = len(view)
-    spectrum = _spectrum(view[:1], phase)
-    whiten = np.conj(spectrum) / np.maximum(np.abs(spectrum), 1e-300)
-    trial = np.abs(_correlation(view[probes(n)], whiten, phase))
-    if not (trial.max(axis=1) > 0.5).all():
-        return None
-    order, sign = np.empty(n, np.int64), np.empty(n)
-    for start in range(0, n, 256):
-        part = _correlation(view[start : start + 256], whiten, phase)
-        place = np.abs(part).argmax(axis=1)
-        order[start : start + 256] = place
-        sign[start : start + 256] = np.where(part[np.arange(len(part)), place].real < 0, -1.0, 1.0)
-    return (order, sign) if len(np.unique(order)) == n else None
-
-
-def _spectrum(rows, phase):
-    return scipy.fft.fft(rows * turn(-phase * np.arange(rows.shape[1]) / rows.shape[1]), axis=1)
-
-
-def _correlation(rows, whiten, phase):
-    """Correlation of whitened rows with the reference: one at the shift between them, small elsewhere."""
-    n = rows.shape[1]
-    spectrum = _spectrum(rows, phase) * whiten
-    size = np.abs(spectrum)
-    spectrum /= np.where(size > 0, size, 1)
-    return scipy.fft.ifft(spectrum, axis=1) * turn(phase * np.arange(n) / n)

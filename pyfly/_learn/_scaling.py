@@ -57,7 +57,7 @@ def balance(target):
     r = squares @ c
     with np.errstate(all="ignore"):
         before = np.inf
-        for _ in range(_ROUNDS):
+        for _ in range(max(_ROUNDS, min(1000, (1 << 22) // squares.size))):
             r = 1 / (squares @ c)
             sums = c * (r @ squares)
             change = np.abs(sums - 1).max()

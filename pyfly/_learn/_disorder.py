@@ -1,0 +1,292 @@
+"""Convolutions whose rows or columns, or both, stand in any order.
+
+circulant, scaled:  balanced, |C C^H|_ik depends on the distance of rows i and k alone: the rows at one distance form a
+                    cycle, which is walked; the columns are then shifts of one column, found by phase correlation
+Toeplitz:           row k follows row i if T[k, 1:] and T[i, :-1] are parallel: the rows form a chain; with the columns
+                    scaled as well, log |T[k, j'] / T[k, j]| differs by one number for all pairs that follow each other
+both in any order:  equal entries stand on one diagonal, and their number tells which
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.fft
+
+from pyfly._learn._bases import turn
+from pyfly._learn._convolution import build, convolution
+from pyfly._learn._monomial import probes
+from pyfly._learn._scaling import balance
+
+# Cosine of the angle between rows from which they count as parallel.
+_PARALLEL = 0.8
+# Distances between rows of a circulant that are tried; every other one makes a cycle.
+_DISTANCES = 12
+# Difference of logarithms of entries that are the same but for rounding.
+_LOG = 1e-7
+
+
+def disordered(target):
+    """Find a convolution behind scaled rows and columns in any order.
+
+    Parameters
+    ----------
+    target : ndarray of float64 or complex128, shape (n, n)
+        n a power of two, at least 8.
+
+    Yields
+    ------
+    Found
+    """
+    for find in (_shifted, _chained, _cycled, _diagonals):
+        for found in find(target):
+            if found is not None:
+                yield found
+
+
+def _ordered(target, rows, columns, left=None, right=None):
+    """The convolution T[rows][:, columns] between permutations; diagonals in that order, refined, if they are given."""
+    from pyfly._operators import Permutation
+
+    n = len(target)
+    inner = target if rows is None else target[rows]
+    inner = inner if columns is None else inner[:, columns]
+    found = convolution(inner) if left is None else build(inner, left, right)
+    if found is None:
+        return None
+    place = np.arange(found.size)
+    where = []
+    if rows is not None:
+        where.append("rows")
+        inverse = place.copy()
+        inverse[rows] = np.arange(n)
+        found.factors, found.model = (Permutation(inverse), *found.factors), "P " + found.model
+    if columns is not None:
+        where.append("columns")
+        perm = place.copy()
+        perm[:n] = columns
+        found.factors, found.model = (*found.factors, Permutation(perm)), found.model + " P"
+    found.note = found.note[:-1] + f", its {' and '.join(where)} scrambled."
+    return found
+
+
+# ---- rows that are shifts of one row -------------------------------------------------------------------------------
+
+
+def _shifted(target):
+    """Circulant and skew-circulant matrices with rows, or columns, in any order, up to phases."""
+    for turned in (False, True):
+        view = target.T if turned else target
+        for phase in (0.0, 0.5):
+            shifts = _shifts(view, phase)
+            if shifts is None:
+                continue
+            order, signs = np.argsort(shifts[0]), shifts[1]
+            if np.abs(signs - signs[0]).max() < 1e-6:
+                found = _ordered(target, *((None, order) if turned else (order, None)))
+            else:
+                scales = (np.ones(len(order)), signs[order]) if turned else (signs[order], np.ones(len(order)))
+                found = _ordered(target, *((None, order) if turned else (order, None)), *scales)
+            yield found
+
+
+def _shifts(view, phase):
+    """Place and phase of every row: row i is the reference row shifted by place[i], times phase[i]."""
+    n = len(view)
+    spectrum = _spectrum(view[:1], phase)
+    whiten = np.conj(spectrum) / np.maximum(np.abs(spectrum), 1e-300)
+    trial = np.abs(_correlation(view[probes(n)], whiten, phase))
+    if not (trial.max(axis=1) > 0.5).all():
+        return None
+    places, phases = np.empty(n, np.int64), np.empty(n, np.complex128)
+    for start in range(0, n, 256):
+        part = _correlation(view[start : start + 256], whiten, phase)
+        place = np.abs(part).argmax(axis=1)
+        places[start : start + 256] = place
+        phases[start : start + 256] = part[np.arange(len(part)), place]
+    if len(np.unique(places)) < n:
+        return None
+    return places, phases / np.abs(phases) if np.iscomplexobj(view) else np.where(phases.real < 0, -1.0, 1.0)
+
+
+def _spectrum(rows, phase):
+    return scipy.fft.fft(rows * turn(-phase * np.arange(rows.shape[1]) / rows.shape[1]), axis=1)
+
+
+def _correlation(rows, whiten, phase):
+    """Correlation of whitened rows with the reference: one at the shift between them, small elsewhere."""
+    n = rows.shape[1]
+    spectrum = _spectrum(rows, phase) * whiten
+    size = np.abs(spectrum)
+    spectrum /= np.where(size > 0, size, 1)
+    return scipy.fft.ifft(spectrum, axis=1) * turn(phase * np.arange(n) / n)
+
+
+# ---- rows at one distance form a cycle -----------------------------------------------------------------------------
+
+
+def _cycled(target):
+    """Circulant and skew-circulant matrices with rows and columns scaled and in any order."""
+    balanced = balance(target)
+    if balanced is None:
+        return
+    rows, columns = balanced
+    even = target * rows[:, None] * columns
+    # a circulant has the same values in every row
+    some = probes(len(target))
+    level = np.sort(np.abs(even[some] @ even.conj().T), axis=1)[:, :-1]
+    if np.abs(level - level[0]).max() > 0.1 * level.max():
+        return
+    gram = even @ even.conj().T
+    sizes = np.abs(gram)
+    for value in _apart(level[0]):
+        order = _walk(sizes, value)
+        if order is not None:
+            yield _columns_of(target, even, gram, order, rows, columns)
+
+
+def _apart(level):
+    """Values that stand there twice and that no other comes near, best first."""
+    padded = np.r_[2 * level[0] - level[-1], level, 2 * level[-1] - level[0]]
+    gaps = np.diff(padded)
+    room = np.minimum(gaps[:-2], gaps[2:]) - 3 * gaps[1:-1]
+    best = np.argsort(-room, kind="stable")[:_DISTANCES]
+    return ((level[:-1] + level[1:]) / 2)[best]
+
+
+def _walk(sizes, value):
+    """Follow rows at one distance through all rows; None if they close too soon."""
+    n = len(sizes)
+    order, seen = [0], np.zeros(n, bool)
+    seen[0] = True
+    while len(order) < n:
+        near = np.argpartition(np.abs(sizes[order[-1]] - value), 2)[:2]
+        following = near[~seen[near]]
+        if not len(following):
+            return None
+        order.append(int(following[0]))
+        seen[order[-1]] = True
+    return np.array(order)
+
+
+def _columns_of(target, even, gram, order, rows, columns):
+    """With the rows in order, their phases, then the places and phases of the columns."""
+    n = len(order)
+    steps = gram[order, np.roll(order, -1)]
+    steps = steps / np.abs(steps)
+    if np.iscomplexobj(target):
+        # a common phase of the steps is a geometric diagonal: such that the cycle closes
+        steps = steps * np.exp(-1j * np.angle(np.prod(steps)) / n)
+    phases = np.cumprod(np.r_[1, steps[:-1]]).conj()
+    arranged = even[order] / phases[:, None]
+    for phase in (0.0, 0.5):
+        shifts = _shifts(arranged.T, phase)
+        if shifts is not None:
+            places = np.argsort(shifts[0])
+            right = (shifts[1] / columns)[places]
+            return _ordered(target, order, places, phases / rows[order], right)
+    return None
+
+
+# ---- rows that follow each other -----------------------------------------------------------------------------------
+
+
+def _chained(target):
+    """Toeplitz matrices with the rows, or the columns, in any order, scaled."""
+    for turned in (False, True):
+        view = target.T if turned else target
+        for follow in (_followers, _followers_scaled):
+            order = follow(view)
+            if order is not None:
+                yield _ordered(target, *((None, order) if turned else (order, None)))
+
+
+def _followers(view):
+    """Order of the rows, each the one before shifted by one column and scaled."""
+    n = len(view)
+    size = np.sqrt(np.vecdot(view, view).real)
+    if not size.all():
+        return None
+    unit = view / size[:, None]
+    some = probes(n)
+    trial = np.abs(unit[some, :-1] @ unit[:, 1:].conj().T)
+    if np.median(trial.max(axis=1)) < _PARALLEL:
+        return None
+    here = np.sqrt(np.maximum(1 - np.abs(unit[:, -1]) ** 2, 1e-3))
+    there = np.sqrt(np.maximum(1 - np.abs(unit[:, 0]) ** 2, 1e-3))
+    closeness = np.abs((unit[:, :-1] / here[:, None]) @ (unit[:, 1:] / there[:, None]).conj().T)
+    return _chain(closeness)
+
+
+def _chain(closeness):
+    """Order in which every row is followed by the closest one."""
+    n = len(closeness)
+    following, sure = closeness.argmax(axis=1), closeness.max(axis=1)
+    last = int(sure.argmin())
+    first = np.setdiff1d(np.arange(n), np.delete(following, last))
+    if len(first) != 1:
+        return None
+    order = [int(first[0])]
+    while order[-1] != last and len(order) < n:
+        order.append(int(following[order[-1]]))
+    order = np.array(order)
+    return order if len(np.unique(order)) == n else None
+
+
+def _followers_scaled(view):
+    """Order of the rows of a Toeplitz matrix whose rows and columns are scaled; exact data only."""
+    n = len(view)
+    sizes = np.abs(view)
+    if not sizes.all():
+        return None
+    pairs = [(0, n // 2), (1, n // 2 + 1), (n // 4, 3 * n // 4 - 1)]
+    here = np.log(np.stack([sizes[:, k] / sizes[:, j] for j, k in pairs]))
+    there = np.log(np.stack([sizes[:, k + 1] / sizes[:, j + 1] for j, k in pairs]))
+    ranked = np.sort(there[0])
+    some = np.unique(np.r_[probes(n), probes(n) // 2])
+    for row in (n // 2, n // 3):
+        # row and follower differ by what all others do: one of n numbers explains nearly all rows
+        shifts = there[0] - here[0, row]
+        wanted = here[0, some] + shifts[:, None]
+        at = np.clip(np.searchsorted(ranked, wanted), 1, n - 1)
+        off = np.minimum(np.abs(wanted - ranked[at - 1]), np.abs(ranked[at] - wanted))
+        close = np.count_nonzero(off < _LOG, axis=1)
+        candidate = int(close.argmax())
+        if close[candidate] >= len(some) - 1:
+            shift = there[:, candidate] - here[:, row]
+            return _chain(-np.abs(there[:, None, :] - here[:, :, None] - shift[:, None, None]).max(axis=0))
+    return None
+
+
+# ---- entries that are equal ----------------------------------------------------------------------------------------
+
+
+def _diagonals(target):
+    """Toeplitz matrices with rows and columns in any order, by counting equal entries; exact data only."""
+    n = len(target)
+    row = np.sort_complex(target[0]) if np.iscomplexobj(target) else np.sort(target[0])
+    column = target[:, 0]
+    # the first row and the first column of a Toeplitz matrix share one entry with most other rows
+    if not np.isin(row, target[1:]).mean() > 0.4 or not np.isin(column, target[:, 1:]).mean() > 0.4:
+        return
+    values, kinds, counts = np.unique(target, return_inverse=True, return_counts=True)
+    kinds = kinds.reshape(n, n)
+    main, beside = np.flatnonzero(counts == n), np.flatnonzero(counts == n - 1)
+    if len(main) != 1 or len(beside) != 2:
+        return
+    column_of = np.empty(n, int)
+    rows, columns = np.nonzero(kinds == main[0])
+    column_of[rows] = columns
+    row_of = np.argsort(column_of)
+    rows, columns = np.nonzero(kinds == beside[0])
+    # the row above the entry's row is the one whose diagonal entry stands in its column
+    following = np.full(n, -1)
+    following[row_of[columns]] = rows
+    first = np.setdiff1d(np.arange(n), rows)
+    if len(np.unique(rows)) != n - 1 or len(first) != 1 or len(np.unique(column_of)) != n:
+        return
+    order = [int(first[0])]
+    while following[order[-1]] >= 0 and len(order) < n:
+        order.append(int(following[order[-1]]))
+    order = np.array(order)
+    if len(np.unique(order)) == n:
+        yield _ordered(target, order, column_of[order])
