@@ -15,7 +15,6 @@ import pyfly
 import pyfly.cuda
 from pyfly.cuda import _arrays, _dlpack, _library
 
-ROOT = Path(__file__).parents[1]
 COMPILER = shutil.which("c++") or shutil.which("g++")
 DTYPES = ["ff", "dd", "FF", "DD", "fF", "dD"]
 
@@ -106,32 +105,17 @@ def test_importing_pyfly_loads_nothing_of_cuda():
 
 if COMPILER:
 
-    @pytest.fixture(scope="module")
-    def library(tmp_path_factory):
-        folder = tmp_path_factory.mktemp("cuda")
-        flags = ["-std=c++17", "-O1", "-fPIC", "-w", "-DBFLY_CUDA_SIM"]
-        folders = [f"-I{ROOT / path}" for path in ("tests/c/cuda", "include", "src")]
-        sources = [*sorted((ROOT / "src" / "cuda").glob("*.cu")), ROOT / "tests" / "c" / "cuda" / "sim.cpp"]
-        path = folder / "libsim.so"
-        command = [COMPILER, *flags, *folders, "-shared", "-x", "c++", *map(str, sources), "-o", str(path)]
-        subprocess.run(command, check=True)
-        patch = pytest.MonkeyPatch()
-        patch.setattr(_library, "_library", None)
-        patch.setattr(_library, "PATH", path)
-        yield _library.load()
-        patch.undo()
-
     @pytest.fixture
-    def cuda(library):
+    def cuda(cuda_library):
         return pyfly.cuda
 
     @pytest.fixture
-    def waits(library):
+    def waits(cuda_library):
         """(waiting stream, stream waited for), in order."""
-        seen, real = [], library.bfly_cuda_wait
-        library.bfly_cuda_wait = lambda a, b: seen.append((a.value or 0, b.value or 0)) or real(a, b)
+        seen, real = [], cuda_library.bfly_cuda_wait
+        cuda_library.bfly_cuda_wait = lambda a, b: seen.append((a.value or 0, b.value or 0)) or real(a, b)
         yield seen
-        library.bfly_cuda_wait = real
+        cuda_library.bfly_cuda_wait = real
 
     # ---- against the processor ----------------------------------------------------------------------------------
 
@@ -252,8 +236,8 @@ if COMPILER:
         cuda.butterfly_multiply(*operands, stream=4096)
         assert [a.streams for a in operands] == [[1, 4096], [1, 4096]]
 
-    def test_a_call_runs_in_the_stream_that_x_names_and_orders_the_others(cuda, library, waits):
-        last = library.bfly_cuda_sim_last_stream
+    def test_a_call_runs_in_the_stream_that_x_names_and_orders_the_others(cuda, cuda_library, waits):
+        last = cuda_library.bfly_cuda_sim_last_stream
         last.restype = ctypes.c_void_p
         w, x = OnDevice(np.ones((2, 2, 2, 2)), stream=64), OnDevice(np.ones((3, 4)), stream=128)
         y = cuda.butterfly_multiply(w, x)
@@ -387,10 +371,10 @@ if COMPILER:
             multiply(w, x, out=OnDevice(frozen))
         assert np.array_equal(h, np.ones((2, 8)))
 
-    def test_errors_of_the_library_are_exceptions(cuda, library, monkeypatch):
+    def test_errors_of_the_library_are_exceptions(cuda, cuda_library, monkeypatch):
         with pytest.raises(TypeError, match="dtype object"):
             cuda.asarray(np.array([None]))
-        monkeypatch.setattr(library, "bfly_cuda_device_count", lambda count: 102)
+        monkeypatch.setattr(cuda_library, "bfly_cuda_device_count", lambda count: 102)
         with pytest.raises(RuntimeError, match=r"no CUDA device, or no driver for it \[102\]"):
             cuda.fwht(OnDevice(np.ones(4)))
         assert cuda.device_count() == 0

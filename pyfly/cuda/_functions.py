@@ -227,7 +227,7 @@ def butterfly_multiply(twiddle, x, *, op="N", increasing_stride=True, tied=False
 
     Notes
     -----
-    x is read and y written once for n up to 1024 (float32 2048, complex128 512) on devices with 227 KB of shared memory
+    x is read and y written once for n up to 1024 (float32 2048, complex128 512) where a block may have 227 KB.
     Dimensions that strides do not let merge, and stacks of factors, cost a launch an index.
 
     Examples
