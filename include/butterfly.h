@@ -273,7 +273,8 @@ BFLY_API int bfly_zhadamard_factors(int order, int form, bfly_int n, void *w);
  *              the columns of the identity, of which a stage of stride s has only blocks of 2s rows to fill.
  * Order of     As for the gradients: the same bits for every number of threads.
  * summation
- * Workspace    about n^2 / 2 numbers untied, n^2 / 32 tied, and 40 n a thread.
+ * Workspace    about n^2 / 2 numbers untied, n^2 / 32 tied, and 40 n a thread; with permutations (perms + 8) n W more, W
+ *              numbers in a vector register.
  */
 BFLY_API int bfly_sfit(int form, bfly_int n, bfly_int perms, const float *w, const float *prob, const float *a,
                        bfly_int lda, double *f, float *gw, float *gprob);

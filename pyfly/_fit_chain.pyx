@@ -2,7 +2,7 @@
 #
 #     f = 1/2 ||A - S B_k P_k ... B_1 P_1 S'^T||_F^2,   S the first rows of A's number, S'^T pads with zeros
 #
-# The vectors are columns of the identity, X_1 = P_1 S'^T, X_{j+1} = P_{j+1} B_j X_j; each lies in one piece, and so does
+# The vectors are columns of the identity, X_1 = P_1 S'^T, X_{j+1} = P_{j+1} B_j X_j. Each lies in one piece; so does
 # a column of A. P_j is hard, or relaxed with probabilities of its own.
 cimport cython
 from libc.stdint cimport int64_t

@@ -26,8 +26,8 @@ static int run(bfly_fit *F, int precision, bfly_int n, double *f, void *gprob)
     size_t base_bytes = 0, own_bytes = 0;
     for (int ls = 0; ls <= F->logg; ls++) base_bytes += level_numbers(F, ls, 1) * size;
     for (int ls = F->logg + 1; ls <= F->logn; ls++) own_bytes += level_numbers(F, ls, g) * size;
-    own_bytes += level_numbers(F, F->logn, g) * (size_t)(F->perms + 1) * size;
-    if (F->perms) own_bytes += 5 * ((size_t)n * size << k->logw);
+    own_bytes += level_numbers(F, F->logn, g) * size;
+    if (F->perms) own_bytes += (size_t)(F->perms + BFLY_FIT_TILES) * ((size_t)n * size << k->logw);
     own_bytes = round_up(own_bytes + BFLY_ALIGN);
     base_bytes = round_up(base_bytes);
     const size_t top_bytes = round_up(level_numbers(F, F->logg, 1) * size);

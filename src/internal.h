@@ -25,6 +25,8 @@
 #define BFLY_ALIGN 64
 #define BFLY_HADAMARD_RUN 12 /* log2 of the numbers of a Hadamard block that stays in the first-level cache */
 #define BFLY_HADAMARD_LINE 4 /* log2 of the numbers in a column of a large one */
+#define BFLY_RELAXED_GRAD_TILES 8 /* tiles of n elements a lane that a gradient of relaxed permutations needs */
+#define BFLY_FIT_TILES 8          /* tiles of n numbers a lane that a fit needs beside one for each permutation */
 #define BFLY_TILE_VECTORS 8 /* vectors a group of the tile: 8 real rows or 4 complex ones */
 
 #if defined(__GNUC__) || defined(__clang__)

@@ -42,7 +42,8 @@ static int run(job *J, bfly_int n)
 {
     const double lanes = (double)n * (double)((size_t)1 << J->k->logw) * (double)J->size * (J->complex_x ? 2 : 1);
     const double work = (J->gradient ? 6.0 : 2.0) * (double)n * J->logn * (double)J->count * (double)J->size;
-    const size_t tile = (size_t)(((J->gradient ? 5 : 2) * lanes + BFLY_ALIGN - 1) / BFLY_ALIGN) * BFLY_ALIGN;
+    const double bytes = (J->gradient ? BFLY_RELAXED_GRAD_TILES : 2) * lanes;
+    const size_t tile = (size_t)((bytes + BFLY_ALIGN - 1) / BFLY_ALIGN) * BFLY_ALIGN;
     J->chunks = (J->count + MIN_CHUNK - 1) / MIN_CHUNK;
     if (J->chunks > MAX_CHUNKS) J->chunks = MAX_CHUNKS;
     int threads = bfly_threads_for(work);
