@@ -13,7 +13,7 @@ import pytest
 
 import pyfly
 import pyfly.cuda
-from pyfly.cuda import _arrays, _dlpack, _library
+from pyfly.cuda import _dlpack, _library
 
 COMPILER = shutil.which("c++") or shutil.which("g++")
 DTYPES = ["ff", "dd", "FF", "DD", "fF", "dD"]
@@ -308,20 +308,6 @@ if COMPILER:
         assert len(_dlpack._held) == count
         managed.deleter(place)
         assert len(_dlpack._held) == count - 1
-
-    def test_torch_reads_a_device_array_and_names_its_stream(cuda, monkeypatch):
-        torch = pytest.importorskip("torch")
-        assert _arrays.stream_of(torch.ones(3)) is None
-        assert not cuda.in_device_memory(torch.ones(3))
-
-        class Stream:
-            cuda_stream = 768
-
-        class Tensor(torch.Tensor):
-            is_cuda = True
-
-        monkeypatch.setattr(torch.cuda, "current_stream", lambda device: Stream())
-        assert _arrays.stream_of(torch.ones(3).as_subclass(Tensor)) == 768
 
     # ---- errors -------------------------------------------------------------------------------------------------
 

@@ -8,8 +8,8 @@ call a RuntimeError that says why. Experimental: the kernels have been checked b
 Streams      Calls are queued and not waited for. They run in the stream given, else in that which x or another operand
              names, else in the legacy default stream. They start after the work that the operands' own streams hold
              now, and those streams go on after them.
-Results      DeviceArray, which those libraries take without a copy: ``cupy.asarray(y)``, ``torch.from_dlpack(y)``,
-             ``jax.dlpack.from_dlpack(y)``; or `out`. Gradients have the same bits every time.
+Results      A tensor where x is one of PyTorch's, else a DeviceArray, which other libraries take without a copy:
+             ``cupy.asarray(y)``, ``jax.dlpack.from_dlpack(y)``; or `out`. Gradients have the same bits every time.
 """
 
 from pyfly.cuda._arrays import DeviceArray, asarray, in_device_memory

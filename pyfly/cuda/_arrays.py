@@ -2,11 +2,10 @@
 
 import ctypes
 import math
-import sys
 
 import numpy as np
 
-from pyfly.cuda import _dlpack
+from pyfly.cuda import _dlpack, _torch
 from pyfly.cuda._library import INT, check, current_device, on_device, ready, stream_address, wait
 
 
@@ -112,6 +111,8 @@ def in_device_memory(x):
     """Whether x is an array in device memory, of any library."""
     if isinstance(x, np.ndarray):
         return False
+    if _torch.is_tensor(x):
+        return _torch.in_device_memory(x)
     if hasattr(x, "__cuda_array_interface__"):
         return True
     where = getattr(x, "__dlpack_device__", None)
@@ -120,36 +121,43 @@ def in_device_memory(x):
 
 def stream_of(x):
     """The stream in which x's numbers are ready; None where it names none."""
-    torch = sys.modules.get("torch")
-    if torch is not None and isinstance(x, torch.Tensor):  # its interface does not say
-        return stream_address(torch.cuda.current_stream(x.device)) if x.is_cuda else None
+    if _torch.is_tensor(x):
+        return stream_address(_torch.stream_of(x)) if _torch.in_device_memory(x) else None
     interface = getattr(x, "__cuda_array_interface__", None)
     stream = None if interface is None else interface.get("stream")
     return None if stream is None else stream_address(stream)
+
+
+def new_like(x, shape, dtype, stream):
+    """A new array on the current device: a tensor where x is one, else a DeviceArray."""
+    return _torch.empty_like(x, shape, dtype) if _torch.is_tensor(x) else DeviceArray(shape, dtype, stream)
 
 
 class Operand:
     """Address, shape, strides in numbers, dtype, device and stream of a device array."""
 
     def __init__(self, array, name, dtypes, library, stream):
-        self.name, self.stream, self.held = name, stream_of(array), None
-        interface = getattr(array, "__cuda_array_interface__", None)
-        if interface is not None:
+        self.name, self.held, self.read_only, self.device, unit = name, array, False, None, 1
+        if not in_device_memory(array):
+            raise TypeError(
+                f"{name} is a {type(array).__name__} in host memory; it must be in device memory: copy it with "
+                "pyfly.cuda.asarray"
+            )
+        self.stream = stream_of(array)
+        if _torch.is_tensor(array):
+            self.address, self.shape, strides, self.dtype, self.device = _torch.place(array, name)
+        elif (interface := getattr(array, "__cuda_array_interface__", None)) is not None:
             if interface.get("mask") is not None:
                 raise TypeError(f"{name} has a mask; it must be a plain array")
             self.address, self.read_only = interface["data"]
             self.shape, self.dtype = tuple(interface["shape"]), np.dtype(interface["typestr"])
             strides, unit = interface.get("strides"), self.dtype.itemsize
-            self.device = array.device if isinstance(array, DeviceArray) else None
-        elif in_device_memory(array):
+            if isinstance(array, DeviceArray):
+                self.device = array.device
+        else:
             self.held = array.__dlpack__(stream=stream or 1)
             self.address, self.shape, strides, self.dtype = _dlpack.read(self.held)
-            self.read_only, unit, self.device = False, 1, array.__dlpack_device__()[1]
-        else:
-            raise TypeError(
-                f"{name} is a {type(array).__name__} in host memory; it must be in device memory: copy it with "
-                "pyfly.cuda.asarray"
-            )
+            self.device = array.__dlpack_device__()[1]
         if self.dtype is None or self.dtype.char not in dtypes or not self.dtype.isnative:
             allowed = ", ".join(np.dtype(c).name for c in dtypes)
             raise TypeError(f"{name} has dtype {self.dtype}; it must be {allowed}")

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from pyfly.cuda._arrays import DeviceArray, Operand, stream_of
-from pyfly.cuda._library import INT, check, current_device, on_device, ready, stream_address, wait
+from pyfly.cuda._arrays import Operand, new_like, stream_of
+from pyfly.cuda._library import INT, check, on_device, ready, stream_address, wait
 from pyfly.cuda._shapes import Vectors, broadcast_strides, common, core_of, pieces, power_of_two, with_axis
 
 _OPS = {"N": 111, "T": 112, "C": 113, "conj": 114}
@@ -22,8 +22,10 @@ _NUMBERS, _REALS, _INTEGERS = "fdFD", "fd", "l"
 
 
 class _Call:
+    """`arrays`: x, whose kind results have, and the other operands."""
+
     def __init__(self, stream, *arrays):
-        self.library = ready()
+        self.library, self.like = ready(), arrays[0]
         if stream is None:
             stream = next((s for s in map(stream_of, arrays) if s is not None), None)
         self.stream = stream_address(stream)
@@ -45,8 +47,8 @@ class _Call:
         return Operand(array, name, dtypes, self.library, self.stream)
 
     def new(self, shape, dtype):
-        with on_device(self.library, self.operands[0].device if self.operands else current_device(self.library)):
-            return DeviceArray(shape, dtype, self.stream)
+        with on_device(self.library, self.operands[0].device):
+            return new_like(self.like, shape, dtype, self.stream)
 
     def result(self, out, full, x):
         """The array for a result of x's dtype, and it as vectors."""
@@ -93,8 +95,10 @@ class _Call:
         sizes = [INT(vectors.n), INT(count)]
         arguments = [*more, *sizes] if query == "fwht" else [*sizes, *more]
         check(getattr(self.library, f"bfly_cuda_{query}_work")(letter, *arguments, ctypes.byref(size)))
-        memory = DeviceArray((size.value,), np.uint8, self.stream) if size.value else None
-        return memory, (memory._memory if memory else None, size)
+        if size.value == 0:
+            return None, (None, size)
+        memory = self.new((size.value,), np.uint8)
+        return memory, (self.view(memory, "workspace", "B").at(0), size)
 
     def run(self, name, *arguments):
         check(getattr(self.library, f"bfly_cuda_{name}")(ctypes.c_void_p(self.stream), *arguments))
@@ -162,9 +166,8 @@ def _backward(call, factors, core, full, v, g, one, *query):
             ends = [view.arguments(start, dist) for view, start, dist in zip((v, g, u), starts, dists, strict=True)]
             one(int(into in begun), INT(count), factors.at(at), *ends[:2], f.at(into), ends[2], work[1])
             begun.add(into)
-        if not begun and grad_f.nbytes:
-            numbers, zeros = math.prod(grad_f.shape), (f.at(0), 1)
-            call.scale_add(f.dtype, numbers, 0, (None, 1), 0, zeros)
+        if not begun and (numbers := math.prod(f.shape)):
+            call.scale_add(f.dtype, numbers, 0, (None, 1), 0, (f.at(0), 1))
         if summed:
             grad_x = _sum_to(call, grad_x, full, v)
         del work
@@ -173,13 +176,13 @@ def _backward(call, factors, core, full, v, g, one, *query):
 
 def _sum_to(call, gradient, full, x):
     """`gradient`, of shape (*full, n), summed over the dimensions that x was broadcast along; in x's shape."""
-    total = call.new(with_axis(x.shape, x.n, x.axis), gradient.dtype)
+    total = call.new(with_axis(x.shape, x.n, x.axis), x.operand.dtype)
     source, target = call.view(gradient), Vectors(call.view(total), x.axis)
     sizes, to, begun = (*full, x.n), [*target.broadcast(full), target.inc], set()
     apart = [int(size > 1 and step == 0) for size, step in zip(sizes, to, strict=True)]
     for _, (at, into), count, (step, step_to) in pieces(sizes, apart, (source.strides, to)):
         places = (source.at(at), step), int(into in begun), (target.operand.at(into), step_to)
-        call.scale_add(gradient.dtype, count, 1, *places)
+        call.scale_add(source.dtype, count, 1, *places)
         begun.add(into)
     return total
 
@@ -215,7 +218,7 @@ def butterfly_multiply(twiddle, x, *, op="N", increasing_stride=True, tied=False
 
     Returns
     -------
-    out, or a new DeviceArray
+    out, or a new array
         Of the shape that the leading dimensions broadcast to.
 
     Raises
@@ -227,15 +230,15 @@ def butterfly_multiply(twiddle, x, *, op="N", increasing_stride=True, tied=False
 
     Notes
     -----
-    x is read and y written once for n up to 1024 (float32 2048, complex128 512) where a block may have 227 KB.
+    x is read and y written once for n up to 1024 (float32 2048, complex128 512) on GPUs with 227 KB of shared memory.
     Dimensions that strides do not let merge, and stacks of factors, cost a launch an index.
 
     Examples
     --------
     ::
 
-        y = pyfly.cuda.butterfly_multiply(cupy_factors, cupy_vectors)
-        y = torch.from_dlpack(pyfly.cuda.butterfly_multiply(w, x))  # w, x: CUDA tensors
+        y = cupy.asarray(pyfly.cuda.butterfly_multiply(cupy_factors, cupy_vectors))
+        pyfly.cuda.butterfly_multiply(w, x, out=y)  # CUDA tensors, in PyTorch's current stream
     """
     code = _op(op), 201 if increasing_stride else 202, 212 if tied else 211
     call = _Call(stream, x, twiddle)
@@ -265,7 +268,7 @@ def butterfly_multiply_grad(
 
     Returns
     -------
-    grad_twiddle, grad_x : DeviceArray
+    grad_twiddle, grad_x : tensor or DeviceArray
         Of the shape and dtype of `twiddle` and `x`, summed over broadcast dimensions in a fixed order: the same bits
         every time.
 
@@ -303,7 +306,7 @@ def permute(perm, x, *, axis=-1, out=None, stream=None):
 
     Returns
     -------
-    out, or a new DeviceArray
+    out, or a new array
 
     Raises
     ------
@@ -345,19 +348,24 @@ def relaxed_permute(prob, x, *, axis=-1, out=None, stream=None):
 
     Returns
     -------
-    out, or a new DeviceArray
+    out, or a new array
 
     Raises
     ------
     RuntimeError, TypeError, ValueError
         As `butterfly_multiply`.
     """
+    return relaxed_product(prob, x, "N", axis, out, stream)
+
+
+def relaxed_product(prob, x, op, axis=-1, out=None, stream=None):
+    """op of the relaxed permutation times x."""
     call = _Call(stream, x, prob)
     p, v, full, strides, letter = _relaxed(call, prob, x, axis)
     y, u = call.result(out, full, v)
 
     def mix(factors, count, source, target, tail):
-        call.run(f"{letter}relaxed_perm", _OPS["N"], INT(v.n), count, factors, *source, *target, *tail)
+        call.run(f"{letter}relaxed_perm", _OPS[op], INT(v.n), count, factors, *source, *target, *tail)
 
     _forward(call, p, strides, full, v, u, mix, "relaxed_perm")
     return y
@@ -375,7 +383,7 @@ def relaxed_permute_grad(prob, x, grad_output, *, axis=-1, stream=None):
 
     Returns
     -------
-    grad_prob, grad_x : DeviceArray
+    grad_prob, grad_x : tensor or DeviceArray
         Of the shape and dtype of `prob` and `x`, summed over broadcast dimensions in a fixed order.
 
     Raises
@@ -410,7 +418,7 @@ def fwht(x, *, order="natural", norm=None, axis=-1, out=None, stream=None):
 
     Returns
     -------
-    out, or a new DeviceArray
+    out, or a new array
 
     Raises
     ------

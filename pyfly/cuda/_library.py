@@ -30,12 +30,19 @@ def load():
     return _library
 
 
+class TooSmallDevice(RuntimeError):
+    """The device has too little shared memory for an operation."""
+
+
+_ERRORS = {1: MemoryError, 103: TooSmallDevice}
+
+
 def check(result):
     """Raises what a result of the library other than 0 stands for."""
     if result:
         text = _library.bfly_cuda_strerror(result).decode()
         detail = f" ({_library.bfly_cuda_last_error_text().decode()})" if result == 101 else ""
-        raise (MemoryError if result == 1 else RuntimeError)(f"CUDA: {text}{detail} [{result}]")
+        raise _ERRORS.get(result, RuntimeError)(f"CUDA: {text}{detail} [{result}]")
 
 
 def ready():

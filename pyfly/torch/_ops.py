@@ -96,7 +96,7 @@ def _batch(name, lead, x):
         ) from None
 
 
-def _check_multiply(twiddle, x, op, tied):
+def check_multiply(twiddle, x, op, tied):
     """Type number, length and the shape of the batch."""
     kind = _pair("twiddle", twiddle, x, TYPES)
     n = _length(x)
@@ -113,7 +113,7 @@ def _check_multiply(twiddle, x, op, tied):
     return kind, n, _batch("twiddle", shape[:-core], x)
 
 
-# what _check_multiply has passed for one set of factors: looking it up takes a fifth of its time
+# what check_multiply has passed for one set of factors: looking it up takes a fifth of its time
 _known = {}
 
 
@@ -125,14 +125,14 @@ def _check_one(twiddle, x, op, tied):
     key = (twiddle.dtype, x.dtype, twiddle.shape, n, op, tied)
     kind = _known.get(key)
     if kind is None:
-        kind = _check_multiply(twiddle, x, op, tied)[0]
+        kind = check_multiply(twiddle, x, op, tied)[0]
         if len(_known) > 10000:
             _known.clear()
         _known[key] = kind
     return kind, n
 
 
-def _check_grad(grad, x, batch):
+def check_grad(grad, x, batch):
     if grad.shape != (*batch, x.shape[-1]) or grad.dtype != x.dtype or grad.device != x.device:
         raise ValueError(
             f"grad has shape {tuple(grad.shape)}, dtype {grad.dtype} and device {grad.device}, but those of the "
@@ -140,7 +140,7 @@ def _check_grad(grad, x, batch):
         )
 
 
-def _check_relaxed(prob, x):
+def check_relaxed(prob, x):
     kind = _pair("prob", prob, x, _REAL_TYPES)
     n = _length(x)
     _core_shape("prob", prob.shape, 2, (max(n.bit_length() - 2, 0), 3), n)
@@ -241,7 +241,7 @@ def _multiply_cpu(twiddle, x, op, increasing_stride, tied):
             n,
         )
         return y
-    kind, n, batch = _check_multiply(twiddle, x, op, tied)
+    kind, n, batch = check_multiply(twiddle, x, op, tied)
     core = 3 if tied else 4
     y = x.new_empty((*batch, n))
 
@@ -283,7 +283,7 @@ def _multiply_grad_cpu(twiddle, x, grad, op, increasing_stride, tied, need_x=Tru
     core = 3 if tied else 4
     if one is not None and x.dim() <= 2 and grad.numel():
         kind, n = one
-        _check_grad(grad, x, x.shape[:-1])
+        check_grad(grad, x, x.shape[:-1])
         # the common case without a loop over stacks, which costs as much as the gradients of a short vector
         w = _packed(twiddle)
         gw = torch.empty_like(w)
@@ -312,8 +312,8 @@ def _multiply_grad_cpu(twiddle, x, grad, op, increasing_stride, tied, need_x=Tru
             n,
         )
         return gw, gx
-    kind, n, batch = _check_multiply(twiddle, x, op, tied)
-    _check_grad(grad, x, batch)
+    kind, n, batch = check_multiply(twiddle, x, op, tied)
+    check_grad(grad, x, batch)
 
     def run(count, factors, numbers, g_factors):
         (px, ix, dx), (pg, ig, dg), *out = numbers
@@ -347,7 +347,7 @@ def _multiply_grad_twiddle_cpu(twiddle, x, grad, op, increasing_stride, tied):
 
 
 def _relaxed_cpu(prob, x, transposed):
-    kind, n, batch = _check_relaxed(prob, x)
+    kind, n, batch = check_relaxed(prob, x)
     p = _packed(prob)
     y = x.new_empty((*batch, n))
 
@@ -362,8 +362,8 @@ def _relaxed_cpu(prob, x, transposed):
 
 
 def _relaxed_grad_cpu(prob, x, grad):
-    kind, n, batch = _check_relaxed(prob, x)
-    _check_grad(grad, x, batch)
+    kind, n, batch = check_relaxed(prob, x)
+    check_grad(grad, x, batch)
 
     def run(count, factors, numbers, g_factors):
         (px, ix, dx), (pg, ig, dg), (pgx, igx, dgx) = numbers
@@ -389,12 +389,12 @@ def _permute_cpu(perm, x, inverse):
 
 
 def _multiply_any(twiddle, x, op, increasing_stride, tied):
-    _check_multiply(twiddle, x, op, tied)
+    check_multiply(twiddle, x, op, tied)
     return _reference.multiply(twiddle, x, op, increasing_stride, tied).contiguous()
 
 
 def _multiply_grad_any(twiddle, x, grad, op, increasing_stride, tied):
-    _check_grad(grad, x, _check_multiply(twiddle, x, op, tied)[2])
+    check_grad(grad, x, check_multiply(twiddle, x, op, tied)[2])
     gw, gx = _reference.multiply_grad(twiddle, x, grad, op, increasing_stride, tied)
     return gw.contiguous(), gx.contiguous()
 
@@ -404,12 +404,12 @@ def _multiply_grad_twiddle_any(twiddle, x, grad, op, increasing_stride, tied):
 
 
 def _relaxed_any(prob, x, transposed):
-    _check_relaxed(prob, x)
+    check_relaxed(prob, x)
     return _reference.relaxed(prob, x, transposed).contiguous()
 
 
 def _relaxed_grad_any(prob, x, grad):
-    _check_grad(grad, x, _check_relaxed(prob, x)[2])
+    check_grad(grad, x, check_relaxed(prob, x)[2])
     gp, gx = _reference.relaxed_grad(prob, x, grad)
     return gp.contiguous(), gx.contiguous()
 
@@ -423,12 +423,12 @@ def _permute_any(perm, x, inverse):
 
 
 def _multiply_fake(twiddle, x, op, increasing_stride, tied):
-    _, n, batch = _check_multiply(twiddle, x, op, tied)
+    _, n, batch = check_multiply(twiddle, x, op, tied)
     return x.new_empty((*batch, n))
 
 
 def _multiply_grad_fake(twiddle, x, grad, op, increasing_stride, tied):
-    _check_multiply(twiddle, x, op, tied)
+    check_multiply(twiddle, x, op, tied)
     return twiddle.new_empty(twiddle.shape), x.new_empty(x.shape)
 
 
@@ -437,12 +437,12 @@ def _multiply_grad_twiddle_fake(twiddle, x, grad, op, increasing_stride, tied):
 
 
 def _relaxed_fake(prob, x, transposed):
-    _, n, batch = _check_relaxed(prob, x)
+    _, n, batch = check_relaxed(prob, x)
     return x.new_empty((*batch, n))
 
 
 def _relaxed_grad_fake(prob, x, grad):
-    _check_relaxed(prob, x)
+    check_relaxed(prob, x)
     return prob.new_empty(prob.shape), x.new_empty(x.shape)
 
 
