@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import shutil
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ import pyfly.torch as pt  # noqa: E402
 
 nn = torch.nn
 D = torch.float64
+# torch.compile's own code generator needs a C++ compiler
+COMPILERS = ["aot_eager", *(["inductor"] if shutil.which("c++") or shutil.which("g++") else [])]
 
 
 @pytest.fixture(autouse=True)
@@ -343,10 +346,15 @@ def test_factors_are_spared_weight_decay_and_get_rates_by_width():
     torch.optim.AdamW(groups, 0.01)
 
 
-def test_layers_compile_without_graph_breaks_and_export():
+@pytest.mark.filterwarnings(  # of torch about itself, and about complex numbers, which it does not generate code for
+    "ignore:.torch.jit.* is deprecated:DeprecationWarning", "ignore:Torchinductor does not support code gen:UserWarning"
+)
+@pytest.mark.parametrize("backend", COMPILERS)
+def test_layers_compile_without_graph_breaks_and_export(backend):
+    torch.compiler.reset()
     model = nn.Sequential(pt.Butterfly(12, 20, nblocks=2), nn.ReLU(), pt.BPBP(20, 6, complex=True, permutation="learn"))
     x = torch.randn(4, 12)
-    compiled = torch.compile(model, fullgraph=True, backend="aot_eager")
+    compiled = torch.compile(model, fullgraph=True, backend=backend)
     assert_close(compiled(x), model(x), 1e-6)
     for parameter in model.parameters():
         grads = [torch.autograd.grad(f(x).square().sum(), parameter)[0] for f in (compiled, model)]
