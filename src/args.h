@@ -28,21 +28,17 @@ static inline int bfly_is_form(int form) { return form == BFLY_UNTIED || form ==
 static inline int bfly_is_power_of_two(bfly_int n) { return n >= 1 && (n & (n - 1)) == 0; }
 static inline int bfly_transposes(int op) { return op == BFLY_TRANS || op == BFLY_CONJ_TRANS; }
 
-/* (a - 1) * |stride|, or -1 when it does not fit */
-static inline bfly_int bfly_extent(bfly_int a, bfly_int stride)
-{
-    if (a <= 1 || stride == 0) return 0;
-    if (stride == INT64_MIN) return -1;
-    bfly_int s = stride < 0 ? -stride : stride;
-    return a - 1 > INT64_MAX / s ? -1 : (a - 1) * s;
-}
-
-/* Do the addresses of count vectors of n numbers of `size` bytes fit in 64 bits? */
+/* Do the addresses of count vectors of n numbers of `size` bytes fit in 64 bits, and log2 n in a program? */
+int bfly_fits_exactly(bfly_int n, bfly_int inc, bfly_int count, bfly_int dist, size_t size);
 static inline int bfly_fits(bfly_int n, bfly_int inc, bfly_int count, bfly_int dist, size_t size)
 {
-    bfly_int a = bfly_extent(n, inc), b = bfly_extent(count, dist);
-    return a >= 0 && b >= 0 && a <= INT64_MAX / 32 && b <= INT64_MAX / 32 && (a + b + 1) <= INT64_MAX / (bfly_int)size;
+    /* all below 2^27, or nearly: two products below 2^56, of numbers of at most 16 bytes */
+    const uint64_t most = (uint64_t)1 << 27;
+    const uint64_t all = (uint64_t)(n | count) | ((uint64_t)inc + most) | ((uint64_t)dist + most);
+    return BFLY_LIKELY(all >> 28 == 0) || bfly_fits_exactly(n, inc, count, dist, size);
 }
+
+bfly_scale bfly_scale_by(double alpha_re, double alpha_im, double beta_re, double beta_im);
 
 /* aligned workspace of one call: a few kilobytes on the stack, otherwise one allocation */
 #define BFLY_STACK_BYTES 16384
@@ -61,6 +57,8 @@ typedef struct bfly_loan {
     int asked;
 } bfly_loan;
 extern _Thread_local bfly_loan bfly_lent;
+
+static inline char *bfly_aligned(char *p) { return p + (BFLY_ALIGN - (uintptr_t)p % BFLY_ALIGN) % BFLY_ALIGN; }
 
 static inline char *bfly_work_get(bfly_work *work, double bytes)
 {
@@ -81,7 +79,7 @@ static inline char *bfly_work_get(bfly_work *work, double bytes)
             p = work->heap = malloc((size_t)bytes + BFLY_ALIGN);
         if (!p) return NULL;
     }
-    return p + (BFLY_ALIGN - (uintptr_t)p % BFLY_ALIGN) % BFLY_ALIGN;
+    return bfly_aligned(p);
 }
 
 static inline int bfly_querying(void) { return bfly_lent.mode == BFLY_QUERY; }

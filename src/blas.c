@@ -30,11 +30,10 @@ static int bmv(kind t, int op, int order, int form, bfly_int n, const double *al
     BFLY_CHECK(9, beta);
     BFLY_CHECK(10, y);
     BFLY_CHECK(11, incy != 0 || n == 1);
-    if (n > (bfly_int)1 << (BFLY_MAX_LOGN - 2) || !bfly_fits(n, incx, 1, 0, size_of(t)) ||
-        !bfly_fits(n, incy, 1, 0, size_of(t)))
-        return BFLY_EOVERFLOW;
-    return bfly_mul_run(t.precision, t.complex_w, t.complex_x, op, order, form, n, 1, alpha, w,
-                        (bfly_vectors){(char *)x, incx, 0}, beta, (bfly_vectors){y, incy, 0});
+    if (!bfly_fits(n, incx, 1, 0, size_of(t)) || !bfly_fits(n, incy, 1, 0, size_of(t))) return BFLY_EOVERFLOW;
+    const bfly_scale scale = bfly_scale_by(alpha[0], alpha[1], beta[0], beta[1]);
+    return bfly_product_run(&(bfly_product){t.precision, t.complex_w, t.complex_x, op, order, form, n, 1, w,
+                                            {(char *)x, incx, 0}, {y, incy, 0}, scale});
 }
 
 static int bmm(kind t, int layout, int side, int op, int order, int form, bfly_int rows, bfly_int cols,
@@ -63,11 +62,12 @@ static int bmm(kind t, int layout, int side, int op, int order, int form, bfly_i
     const int along = left == by_rows; /* the vectors' elements are ld apart */
     const bfly_vectors x = {(char *)a, along ? lda : 1, along ? 1 : lda};
     const bfly_vectors y = {c, along ? ldc : 1, along ? 1 : ldc};
-    if (n > (bfly_int)1 << (BFLY_MAX_LOGN - 2) || !bfly_fits(n, x.inc, count, x.dist, size_of(t)) ||
-        !bfly_fits(n, y.inc, count, y.dist, size_of(t)))
+    if (!bfly_fits(n, x.inc, count, x.dist, size_of(t)) || !bfly_fits(n, y.inc, count, y.dist, size_of(t)))
         return BFLY_EOVERFLOW;
-    return bfly_mul_run(t.precision, t.complex_w, t.complex_x, left ? op : transposed[op - BFLY_NO_TRANS], order, form,
-                        n, count, alpha, w, x, beta, y);
+    const bfly_scale scale = bfly_scale_by(alpha[0], alpha[1], beta[0], beta[1]);
+    return bfly_product_run(&(bfly_product){t.precision, t.complex_w, t.complex_x,
+                                            left ? op : transposed[op - BFLY_NO_TRANS], order, form, n, count, w, x, y,
+                                            scale});
 }
 
 #define REAL_FACES(t, type, precision)                                                                             \

@@ -6,7 +6,6 @@ static int dense(int precision, int complex_w, int op, int order, int form, bfly
 {
     static const int transposed[] = {BFLY_TRANS, BFLY_NO_TRANS, BFLY_CONJ, BFLY_CONJ_TRANS};
     const size_t size = (precision ? sizeof(double) : sizeof(float)) * (complex_w ? 2 : 1);
-    const double one[2] = {1, 0}, zero[2] = {0, 0};
     BFLY_CHECK(1, bfly_is_op(op));
     BFLY_CHECK(2, bfly_is_order(order));
     BFLY_CHECK(3, bfly_is_form(form));
@@ -14,7 +13,7 @@ static int dense(int precision, int complex_w, int op, int order, int form, bfly
     BFLY_CHECK(5, w || n == 1);
     BFLY_CHECK(6, a);
     BFLY_CHECK(7, lda >= n);
-    if (n > (bfly_int)1 << (BFLY_MAX_LOGN - 2) || !bfly_fits(n, 1, n, lda, size)) return BFLY_EOVERFLOW;
+    if (!bfly_fits(n, 1, n, lda, size)) return BFLY_EOVERFLOW;
     if (n == 1) {
         memset(a, 0, size);
         if (precision)
@@ -23,9 +22,8 @@ static int dense(int precision, int complex_w, int op, int order, int form, bfly
             *(float *)a = 1;
         return 0;
     }
-    const bfly_vectors rows = {a, 1, lda};
-    return bfly_mul_run(precision, complex_w, complex_w, transposed[op - BFLY_NO_TRANS], order, form, n, n, one, w,
-                        (bfly_vectors){NULL, 0, 0}, zero, rows);
+    return bfly_product_run(&(bfly_product){precision, complex_w, complex_w, transposed[op - BFLY_NO_TRANS], order,
+                                            form, n, n, w, {NULL, 0, 0}, {a, 1, lda}, bfly_scale_by(1, 0, 0, 0)});
 }
 
 #define DENSE(t, type, precision, complex_w)                                                                  \

@@ -122,7 +122,6 @@ static int grad(int precision, int complex_w, int complex_x, int op, int order, 
                 bfly_int incgy, bfly_int distgy, void *gw, void *gx, bfly_int incgx, bfly_int distgx)
 {
     const size_t real = precision ? sizeof(double) : sizeof(float), size = real * (complex_x ? 2 : 1);
-    const double one[2] = {1, 0}, zero[2] = {0, 0};
     BFLY_CHECK(1, bfly_is_op(op));
     BFLY_CHECK(2, bfly_is_order(order));
     BFLY_CHECK(3, bfly_is_form(form));
@@ -144,8 +143,8 @@ static int grad(int precision, int complex_w, int complex_x, int op, int order, 
         /* N, T, C, conj of the adjoint: C, conj, N, T */
         static const int adjoint[] = {BFLY_CONJ_TRANS, BFLY_CONJ, BFLY_NO_TRANS, BFLY_TRANS};
         if (!gx) return 0;
-        return bfly_mul_run(precision, complex_w, complex_x, adjoint[op - BFLY_NO_TRANS], order, form, n, count, one,
-                            w, vgy, zero, vgx);
+        return bfly_product_run(&(bfly_product){precision, complex_w, complex_x, adjoint[op - BFLY_NO_TRANS], order,
+                                                form, n, count, w, vgy, vgx, bfly_scale_by(1, 0, 0, 0)});
     }
     if (count == 0) {
         if (bfly_querying()) return 0;

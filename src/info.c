@@ -4,8 +4,6 @@
 
 #include "args.h"
 
-_Thread_local bfly_loan bfly_lent;
-
 int bfly_version(void) { return 10000 * BFLY_VERSION_MAJOR + 100 * BFLY_VERSION_MINOR + BFLY_VERSION_PATCH; }
 
 const char *bfly_config(void)

@@ -15,6 +15,7 @@
 #ifndef BFLY_INTERNAL_H
 #define BFLY_INTERNAL_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,7 +33,9 @@
 #if defined(__GNUC__) || defined(__clang__)
 #define BFLY_LIKELY(x) __builtin_expect(!!(x), 1)
 #define BFLY_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define BFLY_INLINE inline __attribute__((always_inline))
 #else
+#define BFLY_INLINE inline
 #define BFLY_LIKELY(x) (x)
 #define BFLY_UNLIKELY(x) (x)
 #endif
@@ -87,6 +90,16 @@ typedef struct bfly_scale {
     double alpha[2], beta[2];
     int plain; /* alpha = 1 and beta = 0 */
 } bfly_scale;
+
+/* y := alpha op(B) x + beta y, with legal arguments. */
+typedef struct bfly_product {
+    int precision, complex_w, complex_x; /* precision: 0 float, 1 double */
+    int op, order, form;
+    bfly_int n, count;
+    const void *w;
+    bfly_vectors x, y; /* x.p NULL: x is the identity, y its place */
+    bfly_scale scale;
+} bfly_product;
 
 /* A fit of A by B P_1 ... P_k, where A is n x n (fit.c). */
 typedef struct bfly_fit {
@@ -162,7 +175,13 @@ extern const bfly_isa *const bfly_isa_scalar, *const bfly_isa_sse2, *const bfly_
     *const bfly_isa_neon;
 
 /* isa.c */
-const bfly_isa *bfly_current_isa(void);
+extern _Atomic(const bfly_isa *) bfly_isa_in_use;
+const bfly_isa *bfly_first_isa(void);
+static inline const bfly_isa *bfly_current_isa(void)
+{
+    const bfly_isa *isa = atomic_load_explicit(&bfly_isa_in_use, memory_order_acquire);
+    return BFLY_LIKELY(isa != NULL) ? isa : bfly_first_isa();
+}
 int bfly_isa_refused(void); /* BUTTERFLY_ISA named one that is not available */
 
 /* info.c: calls the error handler, if there is one */
@@ -178,9 +197,8 @@ bfly_int bfly_tile_count(const bfly_program *P, size_t size);
 size_t bfly_coef_bytes(const bfly_program *P, size_t size);
 size_t bfly_tile_bytes(const bfly_program *P, size_t size, bfly_int count);
 
-/* mul.c: the multiply with checked arguments; x.p == NULL: x is the identity, y its place */
-int bfly_mul_run(int precision, int complex_w, int complex_x, int op, int order, int form, bfly_int n, bfly_int count,
-                 const double *alpha, const void *w, bfly_vectors x, const double *beta, bfly_vectors y);
+/* mul.c */
+int bfly_product_run(const bfly_product *p);
 
 /* fwht.c: the transform with checked arguments */
 int bfly_fwht_run(const bfly_kernels *k, int precision, int complex_x, int ordering, bfly_int n, bfly_int count,

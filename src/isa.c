@@ -1,5 +1,4 @@
 /* isa.c - the choice of an instruction set: the best one available, BUTTERFLY_ISA, or bfly_set_isa. */
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +8,7 @@
 static const bfly_isa *const *const all[ISAS] = {&bfly_isa_scalar, &bfly_isa_sse2, &bfly_isa_neon, &bfly_isa_avx2,
                                                  &bfly_isa_avx512};
 
-static _Atomic(const bfly_isa *) current;
+_Atomic(const bfly_isa *) bfly_isa_in_use;
 static atomic_int refused;
 
 /* name NULL: the best available */
@@ -22,20 +21,17 @@ static const bfly_isa *find(const char *name)
     return NULL;
 }
 
-const bfly_isa *bfly_current_isa(void)
+/* several threads may come here: they all find the same */
+const bfly_isa *bfly_first_isa(void)
 {
-    const bfly_isa *isa = atomic_load_explicit(&current, memory_order_acquire);
-    if (BFLY_UNLIKELY(!isa)) { /* several threads may come here: they all find the same */
-        const char *name = getenv("BUTTERFLY_ISA");
-        if (name && *name && strcmp(name, "auto") != 0) {
-            isa = find(name);
-            if (!isa) atomic_store(&refused, 1);
-        }
-        if (!isa) isa = find(NULL);
-        const bfly_isa *none = NULL;
-        if (!atomic_compare_exchange_strong(&current, &none, isa)) isa = none;
+    const bfly_isa *isa = NULL, *none = NULL;
+    const char *name = getenv("BUTTERFLY_ISA");
+    if (name && *name && strcmp(name, "auto") != 0) {
+        isa = find(name);
+        if (!isa) atomic_store(&refused, 1);
     }
-    return isa;
+    if (!isa) isa = find(NULL);
+    return atomic_compare_exchange_strong(&bfly_isa_in_use, &none, isa) ? isa : none;
 }
 
 int bfly_isa_refused(void)
@@ -51,7 +47,7 @@ static int set_isa(const char *name)
     const bfly_isa *isa = name ? find(strcmp(name, "auto") == 0 ? NULL : name) : NULL;
     if (!isa) return name ? BFLY_EISA : -1;
     bfly_current_isa();
-    atomic_store_explicit(&current, isa, memory_order_release);
+    atomic_store_explicit(&bfly_isa_in_use, isa, memory_order_release);
     return 0;
 }
 

@@ -104,9 +104,7 @@ static int relaxed(int precision, int complex_x, int op, bfly_int n, bfly_int co
     BFLY_CHECK(8, y || count == 0);
     BFLY_CHECK(9, incy != 0 || n == 1);
     BFLY_CHECK(10, disty != 0 || count <= 1);
-    if (n > (bfly_int)1 << (BFLY_MAX_LOGN - 2) || !bfly_fits(n, incx, count, distx, size) ||
-        !bfly_fits(n, incy, count, disty, size))
-        return BFLY_EOVERFLOW;
+    if (!bfly_fits(n, incx, count, distx, size) || !bfly_fits(n, incy, count, disty, size)) return BFLY_EOVERFLOW;
     if (count == 0) return 0;
     job J;
     start(&J, precision, complex_x, op, n, count, prob, (bfly_vectors){(char *)x, incx, distx});
@@ -129,8 +127,8 @@ static int relaxed_grad(int precision, int complex_x, int op, int accumulate, bf
     BFLY_CHECK(9, gy || count == 0 || !wanted);
     BFLY_CHECK(14, incgx != 0 || n == 1 || !gx);
     BFLY_CHECK(15, distgx != 0 || count <= 1 || !gx);
-    if (n > (bfly_int)1 << (BFLY_MAX_LOGN - 2) || !bfly_fits(n, incx, count, distx, size) ||
-        !bfly_fits(n, incgy, count, distgy, size) || (gx && !bfly_fits(n, incgx, count, distgx, size)))
+    if (!bfly_fits(n, incx, count, distx, size) || !bfly_fits(n, incgy, count, distgy, size) ||
+        (gx && !bfly_fits(n, incgx, count, distgx, size)))
         return BFLY_EOVERFLOW;
     job J;
     const bfly_vectors vgy = {(char *)gy, incgy, distgy}, vgx = {gx, incgx, distgx};

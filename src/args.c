@@ -1,0 +1,26 @@
+/* args.c - what the argument checks need rarely, out of line: they take a hundred instructions of a small call. */
+#include "args.h"
+
+_Thread_local bfly_loan bfly_lent;
+
+/* (a - 1) * |stride|, or -1 when it does not fit */
+static bfly_int extent(bfly_int a, bfly_int stride)
+{
+    if (a <= 1 || stride == 0) return 0;
+    if (stride == INT64_MIN) return -1;
+    const bfly_int s = stride < 0 ? -stride : stride;
+    return a - 1 > INT64_MAX / s ? -1 : (a - 1) * s;
+}
+
+int bfly_fits_exactly(bfly_int n, bfly_int inc, bfly_int count, bfly_int dist, size_t size)
+{
+    const bfly_int a = extent(n, inc), b = extent(count, dist);
+    return n <= (bfly_int)1 << (BFLY_MAX_LOGN - 2) && a >= 0 && b >= 0 && a <= INT64_MAX / 32 && b <= INT64_MAX / 32 &&
+           (a + b + 1) <= INT64_MAX / (bfly_int)size;
+}
+
+bfly_scale bfly_scale_by(double alpha_re, double alpha_im, double beta_re, double beta_im)
+{
+    const int plain = alpha_re == 1 && alpha_im == 0 && beta_re == 0 && beta_im == 0;
+    return (bfly_scale){{alpha_re, alpha_im}, {beta_re, beta_im}, plain};
+}

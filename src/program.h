@@ -1,0 +1,71 @@
+/* program.h - from (op, order, form, n) to the list of passes that the kernels execute. */
+#ifndef BFLY_PROGRAM_H
+#define BFLY_PROGRAM_H
+
+#include "internal.h"
+
+/* of a power of two */
+static BFLY_INLINE int bfly_log2(bfly_int n)
+{
+#if defined(__GNUC__) || defined(__clang__)
+    return __builtin_ctzll((unsigned long long)n);
+#else
+    int l = 0;
+    while (((bfly_int)1 << l) < n) l++;
+    return l;
+#endif
+}
+
+/* q stages inside a register and e between registers at distance 2^lh */
+static BFLY_INLINE void bfly_put_pass(bfly_program *P, bfly_pass *A, int kind, int q, int e, int lh)
+{
+    const int above = P->logn - P->logw - e;
+    A->kind = kind;
+    A->form = BFLY_PASS_PLAIN;
+    A->q = q;
+    A->e = e;
+    A->lh = lh;
+    A->nblocks = P->row >> (P->logw + e);
+    /* short vectors repeat their coefficients along the row, tied ones along the vector */
+    A->period = (bfly_int)1 << (P->tied ? lh : above > 0 ? above : 0);
+    A->bcoef = (bfly_int)2 * (q + e) << e;
+    A->coef = P->ncoef;
+    A->data = NULL;
+    P->ncoef += A->period * A->bcoef;
+}
+
+/* A pass has at most `most` stages between registers. In order of increasing stride: the first has what the others, of
+ * two each, leave to it; three each where that is not enough. */
+static BFLY_INLINE void bfly_program_set(bfly_program *P, int op, int order, int form, bfly_int n, int complex_w,
+                                         int complex_x, int logw, int most)
+{
+    static const int low[] = {BFLY_PASS_SMALL, BFLY_PASS_LOW1, BFLY_PASS_LOW2, BFLY_PASS_LOW3};
+    const int logn = bfly_log2(n), above = logn > logw ? logn - logw : 0;
+    const int passes = above > most ? (above + most - 1) / most : 1;
+    int e = above - 2 * (passes - 1);
+    if (most > 2 && e > most) e = most;
+
+    P->n = n;
+    P->row = (bfly_int)1 << (logn > logw + 2 ? logn : logw + 2);
+    P->logn = logn;
+    P->logw = logw;
+    P->transpose = op == BFLY_TRANS || op == BFLY_CONJ_TRANS;
+    P->conj = complex_w && op >= BFLY_CONJ_TRANS;
+    P->tied = form == BFLY_TIED;
+    P->increasing = order == BFLY_INCREASING;
+    P->decreasing = P->increasing == P->transpose;
+    P->complex_w = complex_w;
+    P->complex_x = complex_x;
+    P->npass = passes;
+    P->ncoef = 0;
+    const int step = P->decreasing ? -1 : 1;
+    bfly_pass *A = P->pass + (P->decreasing ? passes - 1 : 0);
+    bfly_put_pass(P, A, low[e], logn - above, e, 0);
+    for (int i = 1, done = e; i < passes; i++, done += e) {
+        A += step;
+        e = most > 2 && above - done > 2 * (passes - i) ? 3 : 2;
+        bfly_put_pass(P, A, e == 3 ? BFLY_PASS_PAIRS3 : BFLY_PASS_PAIRS2, 0, e, done);
+    }
+}
+
+#endif
