@@ -19,6 +19,7 @@ from pyfly._learn._gradient_logits import parametrisation
 from pyfly._learn._gradient_models import Model, parse
 from pyfly._learn._gradient_parallel import in_order
 from pyfly._learn._gradient_search import Recipe, attempt, padded_size
+from pyfly._learn._gradient_study import study
 
 _FACTORS = {"auto": None, True: "tied", False: "untied"}
 
@@ -37,6 +38,10 @@ def gradient(
     restarts=3,
     workers=None,
     single=True,
+    search="restarts",
+    trials=64,
+    storage=None,
+    study_name=None,
 ):
     """Train factors and permutations until their product is the target.
 
@@ -70,6 +75,15 @@ def gradient(
         Attempts at a time; the library's number of threads by default.
     single : bool
         Train in float32 before the polish in float64.
+    search : {"restarts", "optuna"}
+        ``"restarts"`` tries every way with fixed learning rates. ``"optuna"``, which needs the extra of that name,
+        tries learning rates, starts and permutations at random, and lets the best quarter of them go on, rung by rung
+        (asynchronous successive halving).
+    trials : int
+        Of ``"optuna"``: the most trials of this process.
+    storage, study_name : str, optional
+        Of ``"optuna"``: the URL of a database, such as ``"sqlite:///study.db"``, and a name in it. Processes, on one
+        machine or many, that are given the same pair search together, each with trials of its own.
 
     Returns
     -------
@@ -81,12 +95,14 @@ def gradient(
     ------
     ValueError
         An argument is out of range.
+    ImportError
+        Optuna is asked for and not installed.
 
     Notes
     -----
     A step costs O(n^2) with a hard permutation and O(n^2 log n) with a relaxed one or several butterflies.
     """
-    _check(tied, restarts, seed)
+    _check(tied, restarts, seed, search, trials, storage, study_name)
     if workers is None:
         from pyfly import get_num_threads
 
@@ -95,8 +111,27 @@ def gradient(
     if target.shape == (1, 1):
         return _single_entry(target)
     # the norm of such a corner of an orthogonal matrix
-    scale = float(np.linalg.norm(target)) / math.sqrt(target.size / padded_size(target.shape, expansion))
+    size = padded_size(target.shape, parse(recipes[0].model).expansion)
+    scale = float(np.linalg.norm(target)) / math.sqrt(target.size / size)
     unit = target / scale
+
+    if search == "optuna":
+        ways = recipes[: len(recipes) // (restarts + 1)]
+        best, tried = study(
+            unit, ways, seed=seed, tol=tol, trials=trials, workers=workers, progress=progress, single=single,
+            storage=storage, study_name=study_name,
+        )  # fmt: skip
+        total = trials
+    else:
+        best, tried = _restarts(unit, recipes, seed, tol, workers, progress, single)
+        total = len(recipes)
+    if progress is not None:
+        progress(1.0, f"{best.recipe.name}: relative error {best.error:.1e}")
+    return _found(best, scale, tried, total, tol, real=not np.iscomplexobj(target))
+
+
+def _restarts(unit, recipes, seed, tol, workers, progress, single):
+    """The best of the recipes, run in their order until one meets the tolerance, and how many were run."""
 
     def call(index, recipe):
         return lambda cancel: attempt(unit, recipe, seed=[seed, index], tol=tol, single=single, cancel=cancel)
@@ -109,9 +144,7 @@ def gradient(
             best = result
         if progress is not None:
             progress(tried / len(recipes), f"{result.recipe.name}: relative error {result.error:.1e}")
-    if progress is not None:
-        progress(1.0, f"{best.recipe.name}: relative error {best.error:.1e}")
-    return _found(best, scale, tried, len(recipes), tol, real=not np.iscomplexobj(target))
+    return best, tried
 
 
 def _recipes(target, model, tied, permutation, restarts, max_depth, expansion):
@@ -192,10 +225,16 @@ def _single_entry(target):
     )
 
 
-def _check(tied, restarts, seed):
+def _check(tied, restarts, seed, search, trials, storage, study_name):
     if tied not in _FACTORS:
         raise ValueError(f"tied = {tied!r}: choose 'auto', True or False")
-    if isinstance(restarts, bool) or not isinstance(restarts, (int, np.integer)) or restarts < 0:
-        raise ValueError(f"restarts = {restarts!r}: give an integer of at least 0")
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise ValueError(f"seed = {seed!r}: give an integer of at least 0")
+    for name, value, least in (("restarts", restarts, 0), ("seed", seed, 0), ("trials", trials, 1)):
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+            raise ValueError(f"{name} = {value!r}: give an integer of at least {least}")
+    if search not in ("restarts", "optuna"):
+        raise ValueError(f"search = {search!r}: choose 'restarts' or 'optuna'")
+    for name, value in (("storage", storage), ("study_name", study_name)):
+        if value is not None and (search != "optuna" or not isinstance(value, str)):
+            raise ValueError(f"{name} = {value!r}: a string, and only with search='optuna'")
+    if storage is not None and study_name is None:
+        raise ValueError(f"storage = {storage!r}: give study_name, too, by which processes find the same study")

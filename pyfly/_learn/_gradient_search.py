@@ -21,6 +21,9 @@ from pyfly._learn._gradient_models import parse
 #: Relative error at which Adam has done its part: L-BFGS converges from here in nearly every run.
 READY = 3e-3
 
+#: A run with a larger error has few evaluations of L-BFGS to get below it.
+_FAR = 0.1
+
 #: Products of hard permutations that a search looks at.
 MOST_CANDIDATES = 64
 
@@ -107,23 +110,19 @@ def attempt(target, recipe, *, seed, tol, single=True, cancel=None):
     -------
     Attempt
     """
-    new = _Maker(target, recipe, np.random.default_rng(seed), single=single, cancel=cancel)
+    new = Maker(target, recipe, np.random.default_rng(seed), single=single, cancel=cancel)
     tied = recipe.factors.startswith("tied")
     fit = halving(new, recipe, tied=tied) if recipe.permutation == "enumerate" else relaxed(new, recipe, tied=tied)
     steps = len(fit.history)
-    fit.polish(**_effort(fit, tol))
-    if recipe.factors == "tied then untied" and fit.error > tol:
-        fit = _untie(fit, tol)
-    elif recipe.factors == "untied then tied" and fit.error <= tol:
-        fit = _tie(new, fit, tol)
+    fit = complete(new, fit, tol)
     return Attempt(recipe, fit, fit.error, fit.history, steps)
 
 
-class _Maker:
+class Maker:
     """Makes the runs of one attempt: ``new(tied, permutation)``, permutation as in `Recipe`."""
 
     def __init__(self, target, recipe, rng, **options):
-        self.model = parse(recipe.model)
+        self.recipe, self.model = recipe, parse(recipe.model)
         self.size = padded_size(target.shape, self.model.expansion)
         self.target = target if self.model.depth == 1 or self.model.real_part else target.astype(np.complex128)
         self.rng, self.options = rng, options
@@ -227,16 +226,29 @@ def halving(new, recipe, *, tied):
     return fit
 
 
-def _effort(fit, tol):
-    """Evaluations of the polish: a run that is far off is finished, not rescued."""
-    return {"evaluations": 1500 if fit.error < 0.1 else 60, "goal": 0.0}
+def complete(new, fit, tol):
+    """What comes after Adam: the polish, then untied factors where tied ones did not suffice, or tied ones that may."""
+    _finish(fit)
+    if new.recipe.factors == "tied then untied" and fit.error > tol:
+        return _untie(fit)
+    if new.recipe.factors == "untied then tied" and fit.error <= tol:
+        return _tie(new, fit, tol)
+    return fit
 
 
-def _untie(fit, tol):
+def _finish(fit):
+    """Polish a run: one that is far off is given up soon, not rescued."""
+    if fit.error >= _FAR:
+        fit.polish(evaluations=60)
+    if fit.error < _FAR:
+        fit.polish(evaluations=1500)
+
+
+def _untie(fit):
     """Go on with untied factors from tied ones that did not suffice."""
     fit.untie()
     fit.adam(cosine(0.05, 0.0005, 300), stop=READY)
-    fit.polish(**_effort(fit, tol))
+    _finish(fit)
     return fit
 
 
@@ -247,7 +259,7 @@ def _tie(new, fit, tol):
     other.adam(cosine(0.1, 0.001, 300), stop=READY)
     if other.error > 10 * READY:
         return fit
-    other.polish(**_effort(other, tol))
+    _finish(other)
     if other.error > max(tol, 0.0):
         return fit
     other.history = fit.history + other.history
