@@ -110,7 +110,7 @@ def main(arguments=None):
                 }
                 done = next((old for old in known if cell.items() <= old.items()), None)
                 if done is None:
-                    done = cell | run(name, n, tuned(way.recipe), cell["seeds"], cell["restarts"], not options.double)
+                    done = cell | run(name, n, way.recipe, cell["seeds"], cell["restarts"], not options.double)
                     known.append(done)
                     if options.json:
                         with replacing(options.json) as path:
@@ -120,10 +120,12 @@ def main(arguments=None):
 
 def run(name, n, recipe, seeds, restarts, single):
     """Run one cell."""
+    size = padded_size((n, n), parse(recipe.model).expansion)
+    recipe = tuned(recipe, size)
     start, errors, rmse, steps, attempts = time.process_time(), [], [], [], []
     for seed in range(seeds):
         target = TRANSFORMS[name](n, seed)
-        scale = np.linalg.norm(target) / np.sqrt(target.size / padded_size(target.shape, parse(recipe.model).expansion))
+        scale = np.linalg.norm(target) / np.sqrt(target.size / size)
         for again in range(restarts + 1):
             result = attempt(target / scale, recipe, seed=[seed, again], tol=GOAL, single=single)
             if result.error <= GOAL:

@@ -1,16 +1,29 @@
 """The paper's recovery table: eight transforms, n = 8 ... 1024, found by the algebraic search and by gradients.
 
-    python bench/paper_tables.py [--sizes 8 16 ...] [--method auto gradient] [--out FOLDER]
+    python bench/paper_tables.py [--n 8 16 32] [--methods auto gradient ...] [--limit SECONDS] [--out FOLDER]
 
-Every cell has the RMSE ||T - model||_F / (n sqrt(c)), c = 2 for a complex T and 1 for a real one (the norm of the
-published figures), the relative error, seconds of CPU, numbers kept, and the class. Beside them: the published RMSE,
-and low rank, sparse, and sparse plus low rank at 2 n log2 n numbers. Cells that miss the paper's criterion, RMSE below
-1e-4, are marked. Written to FOLDER: paper_tables.json and a heat map, paper_tables.png. Published: arXiv:1903.05895.
+Every cell has the RMSE ||T - model||_F / (n sqrt(c)), c = 2 for a complex T and 1 for a real one (the norm in which the
+published figures are given), the relative error, seconds of CPU, numbers kept, and the class. Methods:
+
+    auto, gradient                       pyfly.learn; gradient is told the class that the paper names, like the paper
+    low rank, sparse, sparse + low rank  at 2 n log2 n numbers; sparse ones keep values, positions come on top
+    lazylinop.ksd                        with the identity and with the bit reversal, the better one counts
+    pyfaust.butterfly                    with its eight permutations, the best one counts
+
+Cells that miss the paper's criterion, RMSE below 1e-4, are marked by a star, those that ran longer than the limit by
+"over the limit". Each runs in a process of its own, on one thread. Written to FOLDER as the cells end:
+paper_tables.json, from which a later run goes on; at the end paper_tables.md and a heat map, paper_tables.png.
+Published figures: arXiv:1903.05895.
 """
 
 import argparse
+import contextlib
+import io
 import json
 import math
+import multiprocessing
+import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -20,6 +33,7 @@ import numpy as np
 import pyfly
 from pyfly import targets
 from pyfly._learn._baselines import alternatives
+from pyfly._replace import replacing
 
 SIZES = [8, 16, 32, 64, 128, 256, 512, 1024]
 TRANSFORMS = {
@@ -32,6 +46,7 @@ TRANSFORMS = {
     "Legendre": targets.legendre,
     "random": targets.randn,
 }
+CLASSES = {"DCT": "Re(BPP)", "DST": "Re(BPP)", "convolution": "BPBP", "Hartley": "Re(BPP)"}
 PUBLISHED = {
     "DFT": [3.1e-6, 4.6e-6, 8.7e-6, 1.0e-5, 2.0e-5, 3.8e-5, 8.0e-5, 5.7e-5],
     "DCT": [4.4e-6, 1.1e-5, 8.6e-6, 1.2e-5, 2.1e-5, 1.9e-5, 3.1e-5, 7.3e-5],
@@ -43,74 +58,183 @@ PUBLISHED = {
     "random": [1.4e-1, 1.6e-1, 1.4e-1, 1.1e-1, 8.4e-2, 6.1e-2, 4.4e-2, 3.1e-2],
 }
 CRITERION = 1e-4
+BASELINES = ["low rank", "sparse", "sparse + low rank"]
+PEERS = {"lazylinop.ksd": "lazylinop.butterfly", "pyfaust.butterfly": "pyfaust"}
+METHODS = ["auto", "gradient", *BASELINES, *PEERS]
 
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, choices=SIZES, metavar="N")
-    parser.add_argument("--method", nargs="+", default=["auto", "gradient"], choices=["auto", "peel", "gradient"])
+    parser.add_argument("--n", type=int, nargs="+", default=SIZES, choices=SIZES, metavar="N")
+    parser.add_argument("--only", nargs="+", choices=tuple(TRANSFORMS), default=list(TRANSFORMS), metavar="TRANSFORM")
+    parser.add_argument("--methods", nargs="+", default=METHODS, choices=METHODS, metavar="METHOD")
+    parser.add_argument("--limit", type=float, default=600, help="seconds a cell may take")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path())
     options = parser.parse_args(arguments)
-    cells = []
-    for name, make in TRANSFORMS.items():
-        for n in options.sizes:
-            target = make(n)
-            cells += [cell(name, n, target, method, options.seed) for method in options.method]
-            cells += baselines(name, n, target)
-            cells.append({"transform": name, "n": n, "method": "published", "rmse": PUBLISHED[name][SIZES.index(n)]})
     options.out.mkdir(parents=True, exist_ok=True)
-    with open(options.out / "paper_tables.json", "w") as file:
-        json.dump({"norm": "||T - model||_F / (n sqrt(c)), c = 2 complex, 1 real", "cells": cells}, file, indent=1)
-    heat_map(cells, options.sizes, options.out / "paper_tables.png")
+    path = options.out / "paper_tables.json"
+    known = json.loads(path.read_text())["cells"] if path.exists() else []
+    cells = {(cell["transform"], cell["n"], cell["method"]): cell for cell in known}
+    for name in options.only:
+        for n in options.n:
+            for method in options.methods:
+                if (name, n, method) not in cells:
+                    cells[name, n, method] = limited(name, n, method, options.seed, options.limit)
+                    with replacing(path) as temporary:
+                        Path(temporary).write_text(json.dumps({"norm": NORM, "cells": list(cells.values())}, indent=1))
+                show(cells[name, n, method])
+    write_markdown(cells, options.out / "paper_tables.md")
+    heat_map(cells, options.out / "paper_tables.png")
 
 
-def cell(name, n, target, method, seed):
-    """One search."""
-    cpu = time.process_time()
-    found = pyfly.learn(target, method=method, seed=seed)
-    cpu = time.process_time() - cpu
-    rmse = found.rmse / math.sqrt(1 + np.iscomplexobj(target))
-    result = {
-        "transform": name,
-        "n": n,
-        "method": method,
-        "model": found.model,
-        "rmse": rmse,
+NORM = "RMSE = ||T - model||_F / (n sqrt(c)), c = 2 for a complex T, 1 for a real one"
+
+
+def limited(name, n, method, seed, limit):
+    """One cell in a process of its own, which is ended after so many seconds."""
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+    process = multiprocessing.Process(target=child, args=(sender, name, n, method, seed))
+    process.start()
+    sender.close()
+    try:
+        result = receiver.recv() if receiver.poll(limit) else {"failed": f"over the limit of {limit:g} s"}
+    except EOFError:
+        result = {"failed": "the process ended early"}
+    finally:
+        process.terminate()
+        process.join()
+    return {"transform": name, "n": n, "method": method, **result}
+
+
+def child(sender, name, n, method, seed):
+    """Run a cell and send what came of it."""
+    pyfly.set_num_threads(1)
+    target = TRANSFORMS[name](n)
+    start = time.process_time()
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):  # what is imported on first use is not counted
+            RUN.get(method, baseline)(TRANSFORMS[name](8), name, method, seed)
+        start = time.process_time()
+        result = RUN.get(method, baseline)(target, name, method, seed)
+    except ImportError as missing:
+        result = {"failed": f"{missing.name or PEERS[method]} is not installed"}
+    except Exception as error:
+        result = {"failed": f"{type(error).__name__}: {error}"}
+    result["cpu_seconds"] = time.process_time() - start
+    if "relative_error" in result:
+        length = float(np.linalg.norm(target)) / (n * math.sqrt(1 + np.iscomplexobj(target)))
+        result["rmse"] = result["relative_error"] * length
+        result["found"] = bool(result["rmse"] < CRITERION)
+    sender.send(result)
+
+
+def learnt(target, name, method, seed):
+    """pyfly.learn."""
+    options = {}
+    if method == "gradient":
+        hopeless = name in ("Legendre", "random")
+        options = {"model": CLASSES.get(name, "BP"), "workers": 1, "restarts": 0 if hopeless else 3}
+    found = pyfly.learn(target, method=method, seed=seed, **options)
+    attempts = re.search(r"attempt (\d+)", found.note)
+    return {
         "relative_error": found.relative_error,
-        "found": bool(rmse < CRITERION),
-        "tied": found.tied,
+        "model": found.model,
         "parameters": found.n_parameters,
-        "cpu_seconds": cpu,
+        "tied": found.tied,
+        "trials": int(attempts[1]) if attempts else None,
+        "evaluations": len(found.history),
         "note": found.note,
     }
-    mark = " " if result["found"] else "*"
+
+
+def baseline(target, name, method, seed):
+    """One of the other forms at the budget of one butterfly."""
+    n = len(target)
+    for other in alternatives(target, 2 * n * int(math.log2(n))):
+        if other.name == method:
+            return {"relative_error": other.relative_error, "parameters": other.n_parameters}
+    return {"failed": "the budget holds the whole matrix"}
+
+
+def ksd(target, name, method, seed):
+    """Hierarchical factorization of lazylinop, at given permutations."""
+    from lazylinop.butterfly import Chain, ksd
+
+    n = len(target)
+    bits = n.bit_length() - 1
+    reversal = np.array([int(f"{i:0{bits}b}"[::-1], 2) for i in range(n)])
+    errors, numbers = [], 0
+    for order in (np.arange(n), reversal):
+        columns = np.ascontiguousarray(target[:, order])
+        factors = ksd(columns, Chain.square_dyadic(target.shape))
+        errors.append(float(np.linalg.norm(factors.toarray() - columns) / np.linalg.norm(target)))
+        numbers = int(sum(values.size for values in factors.ks_values))
+    return {"relative_error": min(errors), "parameters": numbers}
+
+
+def faust(target, name, method, seed):
+    """The butterfly factorization of pyfaust with its eight permutations."""
+    from pyfaust.fact import butterfly
+
+    product = butterfly(target, type="bbtree", perm="default_8")
+    error = float(np.linalg.norm(product.toarray() - target) / np.linalg.norm(target))
+    return {"relative_error": error, "parameters": int(product.nnz_sum())}
+
+
+RUN = {"auto": learnt, "gradient": learnt, "lazylinop.ksd": ksd, "pyfaust.butterfly": faust}
+
+
+def show(cell):
+    head = f"{cell['transform']:12}{cell['n']:6} {cell['method']:18}"
+    if "failed" in cell:
+        print(f"{head}* {cell['failed']}", flush=True)
+        return
     print(
-        f"{name:12}{n:6} {method:9}{mark} {found.model:14} rmse {rmse:.1e}  relative {found.relative_error:.1e}  "
-        f"{found.n_parameters:6} numbers  {cpu:7.2f} s   published {PUBLISHED[name][SIZES.index(n)]:.1e}",
+        f"{head}{' ' if cell['found'] else '*'} rmse {cell['rmse']:.1e}  relative {cell['relative_error']:.1e}  "
+        f"{cell['parameters']:7} numbers  {cell['cpu_seconds']:8.2f} s  {cell.get('model', '')}",
         flush=True,
     )
-    return result
 
 
-def baselines(name, n, target):
-    """The other forms at the budget of one butterfly."""
-    scale = np.linalg.norm(target) / (n * math.sqrt(1 + np.iscomplexobj(target)))
-    return [
-        {
-            "transform": name,
-            "n": n,
-            "method": other.name,
-            "rmse": other.relative_error * scale,
-            "relative_error": other.relative_error,
-            "parameters": other.n_parameters,
-        }
-        for other in alternatives(target, 2 * n * int(math.log2(n)))
+def write_markdown(cells, path):
+    """All cells as one table a transform."""
+    lines = [
+        "# Recovering transforms",
+        "",
+        f"{NORM}; * marks cells that miss the paper's criterion, RMSE below 1e-4. In brackets: relative",
+        "error, seconds of CPU on one thread, and for pyfly's searches the class, the numbers kept and the trials. The",
+        "other forms have 2 n log2 n numbers. Written by `python bench/paper_tables.py`.",
     ]
+    for name in TRANSFORMS:
+        here = [(n, method) for (other, n, method) in cells if other == name]
+        if not here:
+            continue
+        methods = [method for method in METHODS if any(method == m for _, m in here)]
+        lines += ["", f"## {name}", "", f"| n | published | {' | '.join(methods)} |", "|---" * (len(methods) + 2) + "|"]
+        for n in sorted({n for n, _ in here}):
+            entries = [words(cells.get((name, n, method))) for method in methods]
+            lines.append(f"| {n} | {PUBLISHED[name][SIZES.index(n)]:.1e} | {' | '.join(entries)} |")
+    path.write_text("\n".join(lines) + "\n")
+    print(f"written: {path}")
 
 
-def heat_map(cells, sizes, path):
-    """log10 RMSE, a panel a method."""
+def words(cell):
+    """A cell of the table."""
+    if cell is None:
+        return "–"
+    if "failed" in cell:
+        return f"* {cell['failed']}"
+    more = [f"{cell['relative_error']:.0e}", f"{cell['cpu_seconds']:.2g} s"]
+    if "model" in cell:
+        more += [cell["model"], f"{cell['parameters']}"]
+        if cell["trials"]:
+            more.append(f"{cell['trials']} trial{'s' * (cell['trials'] > 1)}")
+    return f"{'' if cell['found'] else '* '}{cell['rmse']:.1e} ({', '.join(more)})"
+
+
+def heat_map(cells, path):
+    """log10 RMSE, a panel a method, the published figures first; grey: no result."""
     try:
         import matplotlib
     except ImportError:
@@ -119,21 +243,28 @@ def heat_map(cells, sizes, path):
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    methods = list(dict.fromkeys(cell["method"] for cell in cells))
-    figure, axes = plt.subplots(1, len(methods), figsize=(3 * len(methods), 4), sharey=True, squeeze=False)
-    for axis, method in zip(axes[0], methods, strict=True):
-        grid = np.full((len(TRANSFORMS), len(sizes)), np.nan)
-        for entry in cells:
-            if entry["method"] == method:
-                place = list(TRANSFORMS).index(entry["transform"]), sizes.index(entry["n"])
-                grid[place] = math.log10(max(entry["rmse"], 1e-17))
+    methods = ["published", *(method for method in METHODS if any(method == m for _, _, m in cells))]
+    figure, axes = plt.subplots(2, math.ceil(len(methods) / 2), figsize=(11, 6), sharey=True, layout="constrained")
+    for axis, method in zip(axes.flat, methods, strict=False):
+        grid = np.full((len(TRANSFORMS), len(SIZES)), np.nan)
+        for row, name in enumerate(TRANSFORMS):
+            for column, n in enumerate(SIZES):
+                rmse = cells.get((name, n, method), {}).get("rmse")
+                rmse = PUBLISHED[name][column] if method == "published" else rmse
+                if rmse is not None:
+                    grid[row, column] = math.log10(max(rmse, 1e-17))
         picture = axis.imshow(grid, vmin=-17, vmax=0, cmap="viridis_r", aspect="auto")
-        axis.set_xticks(range(len(sizes)), sizes, rotation=90)
+        axis.set_facecolor("0.8")
+        axis.set_xticks(range(len(SIZES)), SIZES, rotation=90)
         axis.set_yticks(range(len(TRANSFORMS)), TRANSFORMS)
         axis.set_title(method)
+    for axis in axes.flat[len(methods) :]:
+        axis.set_visible(False)
     figure.colorbar(picture, ax=axes, label="log10 RMSE")
-    figure.savefig(path, bbox_inches="tight", dpi=120)
+    with replacing(path, suffix=".png") as temporary:
+        figure.savefig(temporary, dpi=70)
     plt.close(figure)
+    print(f"written: {path} ({os.path.getsize(path) // 1024} KB)")
 
 
 if __name__ == "__main__":

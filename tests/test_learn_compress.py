@@ -60,23 +60,3 @@ def test_alternatives_at_equal_budget():
     expected = np.linalg.norm(values[2 * rank :]) / np.linalg.norm(target)
     assert found["low rank"].relative_error == pytest.approx(expected)
     assert np.count_nonzero(rest_of_largest(target, 7)) == n * n - 7
-
-
-def test_paper_tables(tmp_path, capsys):
-    pytest.importorskip("matplotlib")
-    import importlib.util
-    import json
-    from pathlib import Path
-
-    path = Path(__file__).parent.parent / "bench" / "paper_tables.py"
-    spec = importlib.util.spec_from_file_location("paper_tables", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.main(["--sizes", "16", "--method", "auto", "--out", str(tmp_path)])
-    cells = json.loads((tmp_path / "paper_tables.json").read_text())["cells"]
-    auto = {cell["transform"]: cell for cell in cells if cell["method"] == "auto"}
-    assert len(auto) == 8 and (tmp_path / "paper_tables.png").stat().st_size > 1000
-    for name, cell in auto.items():
-        assert cell["found"] == (name not in ("Legendre", "random"))
-        assert not cell["found"] or cell["relative_error"] < 1e-13
-    assert "published" in capsys.readouterr().out

@@ -165,9 +165,10 @@ def _recipes(target, model, tied, permutation, restarts, max_depth, expansion):
             factors = "untied then tied" if one.depth == 1 and not one.real_part else "tied then untied"
         names = [permutation] if permutation != "auto" else _permutations(one)
         for way in names:
+            size = padded_size(target.shape, one.expansion)
             if way != "enumerate":
-                parametrisation(way, padded_size(target.shape, one.expansion))  # refuses unknown names
-            ways.append(tuned(Recipe(one.name, way, factors)))
+                parametrisation(way, size)  # refuses unknown names
+            ways.append(tuned(Recipe(one.name, way, factors), size))
     return ways * (restarts + 1)
 
 
@@ -177,15 +178,25 @@ def _permutations(model):
     return ["shared a + top ac", "enumerate"] if model.second else ["shared a", "level a"]
 
 
-def tuned(recipe):
-    """Steps and rates for a recipe.
+def tuned(recipe, size):
+    """Steps and rates for a recipe and a size of the factors.
 
     Logits of each level are decided in two stages, with more steps and the next best roundings. Several butterflies
-    need more and slower steps, and more than one start each.
+    need more and slower steps, the larger the more, since their error stays at 1 for a while (400 steps at n = 1024),
+    and more than one start each.
     """
-    model = parse(recipe.model)
-    if model.depth > 1:
-        recipe = replace(recipe, starts=2, rung=300, search_rate=0.02, final_steps=1500, relaxed_steps=400, rate=0.03)
+    if parse(recipe.model).depth > 1:
+        large = math.sqrt(max(1.0, size / 256))
+        recipe = replace(
+            recipe,
+            starts=2 if size < 512 else 1,
+            rung=round(300 * max(1.0, math.sqrt(size / 128))),
+            search_rate=0.02 / large,
+            final_rate=0.02 / large,
+            final_steps=1500,
+            relaxed_steps=400,
+            rate=0.03 / large,
+        )
     if "level" in recipe.permutation:
         return replace(recipe, relaxed_steps=400, logit_rate=1.0, stages=2, roundings=4)
     return recipe
