@@ -269,3 +269,25 @@ def test_the_papers_competitors_compute_what_their_names_say(paper_speed):
     assert np.array_equal(paper_speed.bit_reversal(8), [0, 4, 2, 6, 1, 5, 3, 7])
     assert not np.allclose(calls["B alone"](), calls["BP"](), rtol=0, atol=1e-4)
     assert np.allclose(calls["FFT"](), calls["FFT c64"](), rtol=0, atol=1e-4)
+
+
+def test_figures_for_torch_are_compared_with_what_they_must_be(capsys):
+    pytest.importorskip("torch")
+    path = Path(__file__).parents[1] / "bench" / "torch_speed.py"
+    spec = importlib.util.spec_from_file_location("torch_speed", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    figures = module.Figures()
+    figures.line("a", 4.0, "x", least=4)
+    figures.line("b", 3.9, "x", least=4)
+    figures.line("c", 10.0, "us", most=10)
+    figures.line("d", 10.1, "us", most=10)
+    figures.line("e", 1.0, "us")
+    lines = capsys.readouterr().out.splitlines()
+    assert figures.missed == 2
+    assert [line.split()[-1] for line in lines] == ["reached", "MISSED", "reached", "MISSED", "us"]
+    module.parameters(figures)
+    assert figures.missed == 2
+    calls = []
+    fast, slow = module.median_times(0.02, lambda: calls.append(0), lambda: time.sleep(0.001), rounds=2)
+    assert fast < slow and slow >= 1000 and calls

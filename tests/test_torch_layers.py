@@ -346,6 +346,31 @@ def test_factors_are_spared_weight_decay_and_get_rates_by_width():
     torch.optim.AdamW(groups, 0.01)
 
 
+@pytest.mark.parametrize("shape", [(8,), (3, 8), (2, 3, 8), (0, 8), (6, 8, 2)])
+@pytest.mark.parametrize("tied", [False, True])
+def test_a_layer_of_one_product_has_the_derivatives_of_its_factors(shape, tied):
+    layer = pt.Butterfly(8, 8, bias=False, tied=tied, dtype=D)
+    x = torch.randn(*shape, dtype=D)
+    x = (x.mT if shape[-1] != 8 else x).requires_grad_()
+    factors, g = layer.twiddle[0, 0], torch.randn(x.shape, dtype=D)
+    want = torch.autograd.grad(pt.butterfly_multiply(factors, x, tied=tied), (layer.twiddle, x), g)
+    both = torch.autograd.grad(layer(x), (layer.twiddle, x), g)
+    only_w = torch.autograd.grad(layer(x.detach()), layer.twiddle, g)[0]
+    for got, expected in zip((*both, only_w), (*want, want[0]), strict=True):
+        assert got.shape == expected.shape and torch.equal(got, expected)
+    layer.twiddle.requires_grad_(False)
+    assert_close(torch.autograd.grad(layer(x), x, g)[0], want[1])
+    layer.twiddle.requires_grad_(True)
+    if x.numel():
+        call = torch.func.functional_call
+        assert torch.autograd.gradcheck(lambda w, x: call(layer, {"twiddle": w}, x), (layer.twiddle, x))
+        assert torch.autograd.gradgradcheck(
+            lambda w, x: call(layer, {"twiddle": w}, x), (layer.twiddle, x), fast_mode=True
+        )
+        each = torch.func.vmap(lambda w: call(layer, {"twiddle": w}, x))(torch.stack([layer.twiddle] * 2))
+        assert torch.equal(each[1], layer(x))
+
+
 @pytest.mark.filterwarnings(  # of torch about itself, and about complex numbers, which it does not generate code for
     "ignore:.torch.jit.* is deprecated:DeprecationWarning", "ignore:Torchinductor does not support code gen:UserWarning"
 )

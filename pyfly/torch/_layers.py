@@ -16,6 +16,8 @@ from torch import nn
 
 from pyfly.torch import _init
 from pyfly.torch._functional import butterfly_multiply
+from pyfly.torch._ops import TYPES
+from pyfly.torch._rules import multiply_squeezed
 
 
 def next_power_of_two(n):
@@ -141,6 +143,8 @@ class Butterfly(StructuredLinear):
     (torch.Size([7, 1000]), 18432)
     """
 
+    _holds_factors = True
+
     def __init__(
         self,
         in_features,
@@ -164,6 +168,7 @@ class Butterfly(StructuredLinear):
             raise TypeError(
                 f"dtype = {dtype} must be a real floating point type; pass complex=True for complex factors"
             )
+        self._is_one_product = self.nstacks == self.nblocks == 1 and not self.complex and self._holds_factors
         self.init = self._init_name(init)
         self.twiddle = structured(self._start(dtype, device))
         self._make_bias(bias, self.complex, dtype, device)
@@ -212,6 +217,11 @@ class Butterfly(StructuredLinear):
 
     def _linear(self, input):
         y = self._padded(input, self.n)
+        if self._is_one_product:
+            twiddle = self.twiddle
+            if (twiddle.dtype, y.dtype) in TYPES:
+                y = multiply_squeezed(twiddle, y, "N", self.increasing_stride, self.tied)
+                return y if self.out_features == self.n else y[..., : self.out_features]
         if self.nstacks > 1:
             y = y.unsqueeze(-2)
         for block, twiddle in enumerate(self.factors()):
@@ -306,6 +316,8 @@ class ButterflyUnitary(Butterfly):
     >>> torch.allclose(q @ q.T, torch.eye(8, dtype=torch.float64), atol=1e-14)
     True
     """
+
+    _holds_factors = False
 
     def __init__(
         self,

@@ -117,15 +117,15 @@ def check_multiply(twiddle, x, op, tied):
 _known = {}
 
 
-def _check_one(twiddle, x, op, tied):
-    """Type number and length for factors without leading sizes; None where there are some."""
-    if twiddle.dim() != (3 if tied else 4) or x.dim() == 0:
+def _check_one(twiddle, x, op, tied, lead):
+    """Type number and length for factors with `lead` leading sizes of 1; None where there are others."""
+    if twiddle.dim() != (3 if tied else 4) + lead or x.dim() == 0:
         return None
     n = x.shape[-1]
     key = (twiddle.dtype, x.dtype, twiddle.shape, n, op, tied)
     kind = _known.get(key)
     if kind is None:
-        kind = check_multiply(twiddle, x, op, tied)[0]
+        kind = check_multiply(twiddle.view(twiddle.shape[lead:]) if lead else twiddle, x, op, tied)[0]
         if len(_known) > 10000:
             _known.clear()
         _known[key] = kind
@@ -216,8 +216,9 @@ def _call(run, factors_in, n, inputs, outputs, factors_out=0):
         out.copy_(buffer.view(out.shape))
 
 
-def _multiply_cpu(twiddle, x, op, increasing_stride, tied):
-    one = _check_one(twiddle, x, op, tied)
+def multiply_cpu(twiddle, x, op, increasing_stride, tied, lead=0):
+    """lead: leading sizes of 1 of the factors that are not the result's."""
+    one = _check_one(twiddle, x, op, tied, lead)
     w = twiddle if twiddle.is_contiguous() else twiddle.contiguous()
     number = _OPS.get(op)
     if one is not None:
@@ -241,7 +242,8 @@ def _multiply_cpu(twiddle, x, op, increasing_stride, tied):
             n,
         )
         return y
-    kind, n, batch = check_multiply(twiddle, x, op, tied)
+    w = w.view(w.shape[lead:])
+    kind, n, batch = check_multiply(w, x, op, tied)
     core = 3 if tied else 4
     y = x.new_empty((*batch, n))
 
@@ -277,13 +279,14 @@ def _gradients(factors, core, x, grad, n, batch, need_x, run):
     return g_factors, gx
 
 
-def _multiply_grad_cpu(twiddle, x, grad, op, increasing_stride, tied, need_x=True):
-    one = _check_one(twiddle, x, op, tied)
+def multiply_grad_cpu(twiddle, x, grad, op, increasing_stride, tied, need_x=True, lead=0):
+    one = _check_one(twiddle, x, op, tied, lead)
     number = _OPS.get(op)
     core = 3 if tied else 4
-    if one is not None and x.dim() <= 2 and grad.numel():
+    if one is not None and grad.numel():
         kind, n = one
-        check_grad(grad, x, x.shape[:-1])
+        if grad.shape != x.shape or grad.dtype != x.dtype or grad.device != x.device:
+            check_grad(grad, x, x.shape[:-1])
         # the common case without a loop over stacks, which costs as much as the gradients of a short vector
         w = _packed(twiddle)
         gw = torch.empty_like(w)
@@ -312,6 +315,10 @@ def _multiply_grad_cpu(twiddle, x, grad, op, increasing_stride, tied, need_x=Tru
             n,
         )
         return gw, gx
+    if lead:
+        squeezed = twiddle.view(twiddle.shape[lead:])
+        gw, gx = multiply_grad_cpu(squeezed, x, grad, op, increasing_stride, tied, need_x)
+        return gw.view(twiddle.shape), gx
     kind, n, batch = check_multiply(twiddle, x, op, tied)
     check_grad(grad, x, batch)
 
@@ -343,7 +350,7 @@ def _multiply_grad_cpu(twiddle, x, grad, op, increasing_stride, tied, need_x=Tru
 
 
 def _multiply_grad_twiddle_cpu(twiddle, x, grad, op, increasing_stride, tied):
-    return _multiply_grad_cpu(twiddle, x, grad, op, increasing_stride, tied, need_x=False)[0]
+    return multiply_grad_cpu(twiddle, x, grad, op, increasing_stride, tied, need_x=False)[0]
 
 
 def _relaxed_cpu(prob, x, transposed):
@@ -454,8 +461,8 @@ def _permute_fake(perm, x, inverse):
 # ---- registration ----------------------------------------------------------------------------------------------------
 
 KERNELS = {
-    multiply_op: (_multiply_cpu, _multiply_any, _multiply_fake),
-    multiply_grad_op: (_multiply_grad_cpu, _multiply_grad_any, _multiply_grad_fake),
+    multiply_op: (multiply_cpu, _multiply_any, _multiply_fake),
+    multiply_grad_op: (multiply_grad_cpu, _multiply_grad_any, _multiply_grad_fake),
     multiply_grad_twiddle_op: (_multiply_grad_twiddle_cpu, _multiply_grad_twiddle_any, _multiply_grad_twiddle_fake),
     relaxed_op: (_relaxed_cpu, _relaxed_any, _relaxed_fake),
     relaxed_grad_op: (_relaxed_grad_cpu, _relaxed_grad_any, _relaxed_grad_fake),

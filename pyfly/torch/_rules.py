@@ -7,6 +7,7 @@ operations (_reference.py). Under torch.func.vmap a batch of factors is a stack 
 from __future__ import annotations
 
 import contextlib
+import functools
 
 import torch
 
@@ -14,6 +15,8 @@ from pyfly.torch import _reference
 from pyfly.torch._ops import (
     KERNELS,
     library,
+    multiply_cpu,
+    multiply_grad_cpu,
     multiply_grad_op,
     multiply_grad_twiddle_op,
     multiply_op,
@@ -49,13 +52,30 @@ def apply(op, factors, x, *args):
     if _transforming():
         return _transformable[op].apply(factors, x, *args)
     if torch.is_grad_enabled() and _differentiable(factors, x, *args):
-        return _eager[op].apply(factors, x, *args)
+        return _eager[op](factors, x, *args)
     return _run(op, factors, x, *args)
+
+
+def multiply_squeezed(factors, x, *options):
+    """The product with factors that have two leading sizes of 1, which are not the result's.
+
+    A view of the factors is an operation for autograd, forward and backward, and costs more than the kernel for a short
+    vector. So the function that records the product sees to them.
+    """
+    if torch.is_grad_enabled() and not torch.compiler.is_compiling() and not _transforming():
+        if factors.requires_grad or x.requires_grad:
+            return _product(2, *options)(factors, x)
+    return apply(multiply_op, factors.view(factors.shape[2:]), x, *options)
+
+
+def _direct(factors, x):
+    """Whether nobody but the C kernel has to see these tensors."""
+    return _plain(factors, x) and not _modes() and not _tracing()
 
 
 def _run(op, factors, x, *args):
     """The kernel itself, no derivative being wanted."""
-    if _plain(factors, x) and not _modes() and not _tracing():
+    if _direct(factors, x):
         third = args[0] if args else None
         if not isinstance(third, torch.Tensor) or _plain(third, x):
             return KERNELS[op][0](factors, x, *args)
@@ -96,14 +116,12 @@ def _make_functions(op, backward, batched, tangent):
         body = {name: staticmethod(method) for name, method in methods.items()}
         return type(op._schema.name.split("::")[1], (torch.autograd.Function,), body)
 
-    _eager[op] = function(forward=forward, backward=backward)
+    _eager[op] = function(forward=forward, backward=backward).apply
     _transformable[op] = function(forward=op, setup_context=setup_context, backward=backward, vmap=batched, jvp=tangent)
 
 
-def _multiply_backward(ctx, g):
-    twiddle, x = ctx.saved_tensors
-    op, increasing_stride, tied = ctx.options
-    need_w, need_x = ctx.needs_input_grad[:2]
+def _product_gradients(twiddle, x, g, options, need_w, need_x):
+    op, increasing_stride, tied = options
     gw = gx = None
     if need_w and need_x:
         gw, gx = apply(multiply_grad_op, twiddle, x, g, op, increasing_stride, tied)
@@ -113,7 +131,42 @@ def _multiply_backward(ctx, g):
         gx = apply(multiply_op, twiddle, g, _ADJOINT[op], increasing_stride, tied)
         if gx.shape != x.shape:
             gx = gx.sum_to_size(x.shape)
-    return gw, gx, None, None, None
+    return gw, gx
+
+
+def _multiply_backward(ctx, g):
+    return *_product_gradients(*ctx.saved_tensors, g, ctx.options, *ctx.needs_input_grad[:2]), None, None, None
+
+
+@functools.cache
+def _product(lead, *options):
+    """The product as eager code records it, for one set of options, with `lead` leading sizes of 1 of the factors.
+
+    The common case, a first derivative for both operands on the processor, goes to the kernels without detours: for a
+    short vector these cost more than the arithmetic, and so do options that go through autograd.
+    """
+
+    def forward(ctx, factors, x):
+        ctx.save_for_backward(factors, x)
+        if _direct(factors, x):
+            return multiply_cpu(factors, x, *options, lead=lead)
+        return _run(multiply_op, factors.view(factors.shape[lead:]), x, *options)
+
+    def backward(ctx, g):
+        factors, x = ctx.saved_tensors
+        need_w, need_x = ctx.needs_input_grad
+        if need_w and need_x and not torch.is_grad_enabled() and _direct(factors, x) and _plain(g, x):
+            return multiply_grad_cpu(factors, x, g, *options, lead=lead)
+        squeezed = factors.view(factors.shape[lead:]) if lead else factors
+        gw, gx = _product_gradients(squeezed, x, g, options, need_w, need_x)
+        return gw if gw is None or lead == 0 else gw.view(factors.shape), gx
+
+    body = {"forward": staticmethod(forward), "backward": staticmethod(backward)}
+    return type("butterfly_multiply", (torch.autograd.Function,), body).apply
+
+
+def _record_product(factors, x, *options):
+    return _product(0, *options)(factors, x)
 
 
 def _multiply_grad_backward(ctx, d_twiddle, d_x=None):
@@ -267,3 +320,4 @@ _register(
     _permute_batched,
     _permute_tangent,
 )
+_eager[multiply_op] = _record_product
