@@ -19,7 +19,7 @@ import scipy.sparse
 from scipy.sparse.csgraph import connected_components
 
 from pyfly._learn._found import Found
-from pyfly._learn._levels import split
+from pyfly._learn._levels import sample, split
 
 # Columns that are looked at to compare rows.
 _COLUMNS, _FEW = 256, 32
@@ -102,8 +102,11 @@ def _pair_rows(nodes):
         if not spread[partner] < _TWO_VALUES:
             return None
         order = _halves(nodes, scale, np.array([[reference, partner]]))
-        pairs = _match(_parallel(nodes, scale, order))
-    # all pairs together say more about the columns than the first
+        residual = _parallel(nodes, scale, order)
+        if not _mutual(residual.argmin(axis=1)).mean() > 0.9:
+            return None
+        pairs = _match(residual)
+    # several pairs together say more about the columns than the first
     return pairs, _halves(nodes, scale, pairs)
 
 
@@ -153,6 +156,8 @@ def _some_columns(row, most):
 
 def _halves(nodes, scale, pairs):
     """Split the columns of every node into two halves by the directions seen in some pairs of rows."""
+    if not _sparse(nodes):
+        pairs = pairs[sample(len(pairs))]
     u, v = nodes[:, pairs[:, 0]] * scale[pairs[:, 0], None], nodes[:, pairs[:, 1]] * scale[pairs[:, 1], None]
     uu, vv = (u.conj() * u).real, (v.conj() * v).real
     length = uu + vv
@@ -172,12 +177,8 @@ def _by_component(points, there):
     count, pairs, axes, m = points.shape
     mean = points.sum(axis=-1, keepdims=True) / np.maximum(there.sum(axis=-1), 1)[:, :, None, None]
     points = ((points - mean) * there[:, :, None]).reshape(count, pairs * axes, m)
-    if pairs * axes > m:
-        gram = points.swapaxes(1, 2) @ points
-        along = np.linalg.eigh(gram)[1][..., -1]
-    else:
-        component = np.linalg.eigh(points @ points.swapaxes(1, 2))[1][..., -1]
-        along = (component[:, None] @ points)[:, 0]
+    component = np.linalg.eigh(points @ points.swapaxes(1, 2))[1][..., -1]
+    along = (component[:, None] @ points)[:, 0]
     second = np.zeros((count, m), dtype=bool)
     np.put_along_axis(second, np.argsort(along, axis=1, kind="stable")[:, m // 2 :], True, axis=1)
     return np.argsort(second ^ second[:, :1], axis=1, kind="stable")
@@ -249,7 +250,7 @@ def _match(residual):
     m = len(residual)
     place = np.arange(m)
     partner = residual.argmin(axis=1)
-    if not (partner[partner] == place).all():
+    if not _mutual(partner).all():
         partner = np.full(m, -1)
         upper = np.triu_indices(m, 1)
         for index in np.argsort(residual[upper], kind="stable"):
@@ -257,6 +258,10 @@ def _match(residual):
             if partner[i] < 0 and partner[k] < 0:
                 partner[i], partner[k] = k, i
     return np.stack([place, partner], axis=1)[place < partner]
+
+
+def _mutual(partner):
+    return partner[partner] == np.arange(len(partner))
 
 
 def _in_order(pairings, stages):
