@@ -44,7 +44,7 @@ def butterfly(n, rng, *, complex_factors=False, tied=False):
     shape = (n - 1, 2, 2) if tied else (levels, n // 2, 2, 2)
     w = rng.standard_normal(shape) + (1j * rng.standard_normal(shape) if complex_factors else 0)
     perm = pyfly.permutation_from_choices(rng.integers(0, 2, (levels - 1, 3)))
-    return pyfly.butterfly_multiply(w, np.eye(n, dtype=w.dtype), tied=tied).T[:, perm]
+    return pyfly.butterfly_multiply(w, np.eye(n, dtype=w.dtype), tied=tied).T[:, np.argsort(perm)]
 
 
 def transforms(n, seed=0):

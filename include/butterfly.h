@@ -289,6 +289,41 @@ BFLY_API int bfly_crfit(int form, bfly_int n, bfly_int perms, const void *w, con
 BFLY_API int bfly_zrfit(int form, bfly_int n, bfly_int perms, const void *w, const double *prob, const double *a,
                         bfly_int lda, double *f, void *gw, double *gprob);
 
+/* ---- stages taken off a matrix -----------------------------------------------------------------------------------
+ *
+ * bfly_?peel replaces pairs of rows by one row, on each group of columns by itself, as well as it goes:
+ *
+ *     [x0]     [d0]
+ *     [x1]  ~  [d1] w      minimising  o0 |x0 - d0 w|^2 + o1 |x1 - d1 w|^2,  the larger of d0, d1 being 1
+ *
+ * which takes the outermost stage off a matrix T = S diag(L, R) P: d are its 2x2 blocks, w the rows of L and R.
+ *
+ * count, pairs   count nodes of 2 pairs rows; rows k and k + pairs are a pair.
+ * columns        of every node; groups = 1 or 2 groups of equal size, one after the other.
+ * order          the columns are taken as order[0], order[1], ..., order + v * orderdist those of node v; orderdist is 0
+ *                or >= columns. NULL: as they stand.
+ * x              (count, 2 pairs, columns), row-major.
+ * weight         (count, 2 pairs) positive numbers o.
+ * d              (count, pairs, 2, groups).
+ * w              (count, groups, pairs, columns / groups).
+ * passed         (count, groups, pairs): o0 |d0|^2 + o1 |d1|^2, what an error in w costs.
+ * error          (count, pairs): the weighted squared error, summed over groups.
+ *
+ * Outputs overlap nothing. Cost: two passes over x, about 12 operations a number. The same bits for any number of threads.
+ */
+BFLY_API int bfly_speel(bfly_int count, bfly_int pairs, bfly_int columns, int groups, const bfly_int *order,
+                        bfly_int orderdist, const float *x, const double *weight, float *d, float *w, double *passed,
+                        double *error);
+BFLY_API int bfly_dpeel(bfly_int count, bfly_int pairs, bfly_int columns, int groups, const bfly_int *order,
+                        bfly_int orderdist, const double *x, const double *weight, double *d, double *w,
+                        double *passed, double *error);
+BFLY_API int bfly_cpeel(bfly_int count, bfly_int pairs, bfly_int columns, int groups, const bfly_int *order,
+                        bfly_int orderdist, const void *x, const double *weight, void *d, void *w, double *passed,
+                        double *error);
+BFLY_API int bfly_zpeel(bfly_int count, bfly_int pairs, bfly_int columns, int groups, const bfly_int *order,
+                        bfly_int orderdist, const void *x, const double *weight, void *d, void *w, double *passed,
+                        double *error);
+
 /* ---- plans: fixed factors, packed for speed --------------------------------------------------------------------
  *
  * A plan is a chain of items that act on a vector of length n from the first to the last:

@@ -15,6 +15,7 @@
 #ifndef BFLY_INTERNAL_H
 #define BFLY_INTERNAL_H
 
+#include <math.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -133,6 +134,18 @@ typedef struct bfly_chain {
     const bfly_step *step;
 } bfly_chain;
 
+/* Pairs of rows to be replaced by one row a group of columns (kernel_peel.inc). */
+typedef struct bfly_peel {
+    int complex_x, groups;
+    bfly_int count, pairs, columns;
+    const bfly_int *order; /* NULL: as they stand */
+    bfly_int orderdist;
+    const void *x;
+    const double *weight;
+    void *d, *w;
+    double *passed, *error;
+} bfly_peel;
+
 /* The kernels of one precision. coef == NULL: coefficients are packed block by block from w on the way. */
 typedef struct bfly_kernels {
     int logw;
@@ -162,6 +175,8 @@ typedef struct bfly_kernels {
     void (*fit_begin)(const bfly_fit *F, void *base);
     double (*fit_rows)(const bfly_fit *F, bfly_int r, const void *base, void *top, double *gprob, void *work);
     void (*fit_end)(const bfly_fit *F, const void *base, void *top);
+    /* pairs t0 .. t1 - 1, counted through all nodes; work: two rows, where there is an order */
+    void (*peel)(const bfly_peel *P, bfly_int t0, bfly_int t1, void *work);
 } bfly_kernels;
 
 typedef struct bfly_isa {

@@ -22,7 +22,7 @@ from pyfly._learn._factorization import distance, square
 from pyfly._learn._matching import matched
 from pyfly._learn._monomial import diagonalised, monomial, scrambled
 from pyfly._learn._realpart import rank_share, real_part
-from pyfly._learn._scaling import scaled_unitary
+from pyfly._learn._scaling import rescaled, scaled_unitary
 from pyfly._learn._unordered import clean, unordered
 
 # A structure that leaves more than this share of the target's energy is chance.
@@ -148,6 +148,8 @@ def _transforms(search):
     done = False
     for found in scrambled(search.target):
         done = search.take(found) or done
+    if not done and search.best is not None and search.error < _FITS**0.5:
+        done = search.take(rescaled(search.best, search.target))
     return done
 
 

@@ -16,10 +16,8 @@ from functools import cache
 
 import numpy as np
 
-from pyfly._learn._rank_one import rank_one
+from pyfly._rank_one import rank_one
 
-# Rows worked on at a time: smaller pieces cost more in calls than they gain in cache.
-_CHUNK_BYTES = 1 << 20
 _PROBES = 16
 
 
@@ -83,18 +81,14 @@ class Tied:
     def bound(self, nodes, weights, bit):
         """Error of `step` on some of the rows: a lower bound of its residual."""
         children, weights, residual = probe(nodes, weights, bit)
-        left, right = children[:, 0], children[:, 1]
-        merges = (rank_one(left, right[:, :: 1 - 2 * reverse], *weights.T)[-1] for reverse in (0, 1))
-        return residual + min(merges)
+        return residual + min(_merged(children, weights, reverse)[-1].sum() for reverse in (0, 1))
 
 
 def tied_step(free):
     """Merge the two children of an untied step of one node, directly or reversed, whichever is closer."""
-    left, right = free.children
-    rows = sample(len(left))
-    guesses = [
-        rank_one(left[rows], right[rows][:, :: 1 - 2 * reverse], *free.weights[:, rows])[-1] for reverse in (0, 1)
-    ]
+    rows = sample(free.children.shape[1])
+    children, weights = free.children[:, rows].swapaxes(0, 1), free.weights[:, rows].T
+    guesses = [_merged(children, weights, reverse)[-1].sum() for reverse in (0, 1)]
     # symmetric children fit both ways: the direct one is meant unless the other is clearly closer, not by chance
     order = (0, 1) if guesses[0] <= 2 * guesses[1] else (1, 0)
     merged = _merge(free, order[0])
@@ -107,71 +101,43 @@ def tied_step(free):
 def split(nodes, weights, bit):
     """Separate every node into two children, columns grouped by bit, or gathered by the rows of an array."""
     count, m, _ = nodes.shape
-    h = m // 2
-    rows, weights = nodes.reshape(count, 2, h, m), weights.reshape(count, 2, h)
-    blocks = np.empty((count, h, 2, 2), nodes.dtype)
-    children = np.empty((count, 2, h, h), nodes.dtype)
-    passed = np.empty((count, 2, h))
-    residual = 0.0
-    for v, k in _chunks(count, h, 2 * m * nodes.itemsize):
-        x = _columns(rows[v, :, k], bit if np.ndim(bit) == 0 else bit[v, None, None])
-        o = weights[v, :, k, None]
-        d0, d1, w, weight, error = rank_one(x[:, 0], x[:, 1], o[:, 0], o[:, 1])
-        blocks[v, k, 0], blocks[v, k, 1] = d0, d1
-        children[v, :, k] = w.swapaxes(1, 2)
-        passed[v, :, k] = weight.swapaxes(1, 2)
-        residual += error
-    return Step(bit, 0, blocks, children.reshape(2 * count, h, h), passed.reshape(2 * count, h), residual)
+    d, w, passed, error = rank_one(nodes, weights, 2, _order(m, bit))
+    return Step(bit, 0, d, w.reshape(2 * count, m // 2, m // 2), passed.reshape(2 * count, m // 2), float(error.sum()))
 
 
 def _merge(free, reverse):
     """Let one matrix serve as both children; its rows' scales go into the stage."""
-    left, right = free.children
-    h = len(left)
-    scale = np.empty((h, 2), left.dtype)
-    child, passed = np.empty_like(left), np.empty(h)
-    residual = free.residual
-    for _, k in _chunks(1, h, 2 * h * left.itemsize):
-        scale[k, 0], scale[k, 1], child[k], passed[k], error = rank_one(
-            left[k], right[k, :: 1 - 2 * reverse], *free.weights[:, k]
-        )
-        residual += error
-    return Step(free.bit, reverse, free.blocks * scale[:, None], child[None], passed[None], residual)
+    d, w, passed, error = _merged(free.children.swapaxes(0, 1), free.weights.T, reverse)
+    h = len(d)
+    blocks = free.blocks * d[:, 0, :, 0][:, None]
+    return Step(free.bit, reverse, blocks, w.reshape(1, h, h), passed.reshape(1, h), free.residual + float(error.sum()))
+
+
+def _merged(children, weights, reverse):
+    """One row for the rows of a left and a right child, pairs of shape (count, 2, m), the right one reversed or not."""
+    if reverse:
+        children = np.stack([children[:, 0], children[:, 1, ::-1]], axis=1)
+    return rank_one(children, weights, 1)
 
 
 def probe(nodes, weights, bit):
-    """Split a few pairs of rows: their children, weights and residual."""
+    """Split a few pairs of rows: their children (some, 2, m/2), weights (some, 2) and residual."""
     count, m, _ = nodes.shape
     h = m // 2
     v, k = np.divmod(sample(count * h), h)
-    x = _columns(nodes.reshape(count, 2, h, m)[v, :, k], bit if np.ndim(bit) == 0 else bit[v, None])
-    o = weights.reshape(count, 2, h)[v, :, k, None]
-    _, _, w, weight, residual = rank_one(x[:, 0], x[:, 1], o[:, 0], o[:, 1])
-    return w, weight, residual
+    rows = nodes.reshape(count, 2, h, m)[v, :, k]
+    order = _order(m, bit)
+    if order is not None and order.ndim == 2:
+        order = order[v]
+    _, w, passed, error = rank_one(rows, weights.reshape(count, 2, h)[v, :, k], 2, order)
+    return w[:, :, 0], passed[:, :, 0], float(error.sum())
 
 
-def _columns(rows, bit):
-    """Group the last axis by bit, or by gather indices: (..., m) -> (..., 2, m/2)."""
-    lead, h = rows.shape[:-1], rows.shape[-1] // 2
+def _order(m, bit):
+    """Gather indices that group the columns by bit: None for halves, which stand so; an array as it is."""
     if np.ndim(bit):
-        return np.take_along_axis(rows, bit, axis=-1).reshape(*lead, 2, h)
-    if bit:
-        return np.ascontiguousarray(rows.reshape(*lead, h, 2).swapaxes(-1, -2))
-    grouped = rows.reshape(*lead, 2, h)
-    return grouped if grouped.strides[-1] == grouped.itemsize else np.ascontiguousarray(grouped)
-
-
-def _chunks(count, h, pair_bytes):
-    """Cut count x h pairs of rows into boxes (slice of nodes, slice of pairs) of a cache's size."""
-    pairs = max(1, _CHUNK_BYTES // pair_bytes)
-    if pairs >= h:
-        some = pairs // h
-        for v in range(0, count, some):
-            yield slice(v, v + some), slice(0, h)
-    else:
-        for v in range(count):
-            for k in range(0, h, pairs):
-                yield slice(v, v + 1), slice(k, k + pairs)
+        return bit
+    return np.r_[0:m:2, 1:m:2] if bit else None
 
 
 @cache

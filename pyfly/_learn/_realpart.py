@@ -180,7 +180,7 @@ def _tie(first, n):
     right, blocks = right.copy(), first.blocks.copy()
     right[conjugate] = right[conjugate].conj()
     blocks[0, conjugate, :, 1] = blocks[0, conjugate, :, 1].conj()
-    first = replace(first, blocks=blocks, children=(left, right))
+    first = replace(first, blocks=blocks, children=np.stack([left, right]))
     step = tied_step(first)
     steps, total = [step], step.residual
     nodes, weights = step.children, step.weights

@@ -50,6 +50,32 @@ def scaled_unitary(target):
     return _columns_found(basis, turned, left / rows, where, right / columns)
 
 
+def rescaled(found, target):
+    """A product with its rows and columns scaled so that it is closest to the target, by least squares in turn."""
+    from pyfly._learn._corner import assemble
+    from pyfly._operators import Diagonal
+
+    model = assemble(found, target.shape).todense()
+    right, signed = np.ones(len(target)), model
+    for _ in range(3):
+        left = np.vecdot(signed, target) / np.maximum(np.vecdot(signed, signed).real, 1e-300)
+        signed = left[:, None] * model
+        right = _column_dots(signed.conj(), target) / np.maximum(_column_dots(signed.conj(), signed).real, 1e-300)
+        signed = model * right
+    factors, name = found.factors, found.model
+    if np.ptp(left) > 1e-12 * np.abs(left).max():
+        scaled = left_scaled(factors[0], left)
+        factors, name = ((scaled, *factors[1:]), name) if scaled else ((Diagonal(left), *factors), "D " + name)
+    else:
+        right = right * left[0]
+    if np.ptp(right) > 1e-12 * np.abs(right).max():
+        factors, name = (*factors, Diagonal(right)), name + " D"
+    else:
+        factors = (factors[0]._scaled(complex(right[0]) if np.iscomplexobj(right) else float(right[0])), *factors[1:])
+    note = found.note[:-1] + ", rows and columns rescaled by least squares."
+    return Found(factors, name, found.permutation, found.tied, [], note)
+
+
 def balance(target):
     """Factors r, c with the squares of r_i T_ij c_j doubly stochastic; None if they do not exist or come too slowly."""
     squares = np.square(target) if not np.iscomplexobj(target) else (target * target.conj()).real
@@ -126,13 +152,21 @@ def _solve(unitary, basis, turned, dense, column, place):
     # balanced, both diagonals are signs; least squares then takes up what noise did to the balance
     right = np.sign(inner[where, np.arange(len(where))])
     model = dense[:, where]
-    left = np.sign(np.einsum("ij,ij,j->i", unitary, model, right))
+    signed = model * right
+    left = np.vecdot(unitary, signed)
     for _ in range(2):
-        signed = model * right
-        left = np.einsum("ij,ij->i", unitary, signed) / np.einsum("ij,ij->i", signed, signed)
-        signed = left[:, None] * model
-        right = np.einsum("ij,ij->j", unitary, signed) / np.einsum("ij,ij->j", signed, signed)
+        left /= np.vecdot(signed, signed)
+        np.multiply(model, left[:, None], out=signed)
+        right = _column_dots(unitary, signed) / _column_dots(signed, signed)
+        np.multiply(model, right, out=signed)
+        left = np.vecdot(unitary, signed)
+    left /= np.vecdot(signed, signed)
     return (basis, turned), right, where, left
+
+
+def _column_dots(x, y):
+    """Dot products of columns, a few rows at a time."""
+    return sum((x[k : k + 64] * y[k : k + 64]).sum(axis=0) for k in range(0, len(x), 64))
 
 
 def _columns_found(basis, turned, left, where, right):

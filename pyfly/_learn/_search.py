@@ -9,11 +9,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from pyfly._config import get_num_threads, num_threads
 from pyfly._learn._auto import auto, auto_any_shape
 from pyfly._learn._baselines import alternatives
 from pyfly._learn._compress import compress
 from pyfly._learn._corner import assemble
 from pyfly._operators import Scaled
+
+# Largest size at which the algebraic search keeps the kernels to one thread.
+_SERIAL = 2048
 
 
 @dataclass
@@ -83,7 +87,9 @@ def search(matrix, scale, *, method, model, tol, tied, max_depth, expansion, see
             )
         else:
             only_peel = method == "peel"
-            found, error = auto(work, tol=tol, tied=tied, model=model, progress=progress, only_peel=only_peel)
+            # between products of BLAS, threads of the kernels would wait for those of BLAS to rest: only large ones pay
+            with num_threads(1 if size <= _SERIAL else get_num_threads()):
+                found, error = auto(work, tol=tol, tied=tied, model=model, progress=progress, only_peel=only_peel)
             how = "peel" if only_peel or found.model in ("BP", "(BP)^T") else "auto"
             if max_depth > 1 and error > tol and model == "auto" and found.model in ("BP", "(BP)^T") and size >= 4:
                 found, how = compress(work, found, max_depth, tol=tol, seed=seed, progress=progress), "auto"

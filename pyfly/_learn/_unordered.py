@@ -23,8 +23,11 @@ from pyfly._learn._levels import sample, split
 
 # Columns that are looked at to compare rows.
 _COLUMNS, _FEW = 256, 32
-# Two rows whose columns leave more than this share of their energy outside two directions are no partners.
-_TWO_VALUES = 0.12
+# Nodes that are looked at to compare rows.
+_NODES = 64
+# Two rows whose columns leave more than this share of their energy outside two directions are no partners; nor are rows
+# that leave more than this outside one direction on either half.
+_TWO_VALUES, _ONE_VALUE = 0.05, 0.025
 # Share of zeros from which columns are sorted by what all pairs of rows say.
 _EMPTY = 0.2
 # Step in the sizes of the entries that separates noise from all else.
@@ -84,14 +87,15 @@ def unordered(target, *, give_up=0.2):
 
 def _pair_rows(nodes):
     """Pairs of rows, shape (m/2, 2), and the gather indices that split the columns of every node; None without any."""
-    size = np.sqrt(np.square(np.abs(nodes)).sum(axis=(0, 2)))
+    size = np.sqrt(np.einsum("vij,vij->i", nodes, nodes.conj(), optimize=False).real)
     scale = 1 / np.where(size > 0, size, 1)
-    if _sparse(nodes):
+    sparse = _sparse(nodes)
+    if sparse:
         m = nodes.shape[1]
         spread = np.stack([_spread(nodes, scale, row, _FEW) for row in range(m)])
         spread += spread.T
         np.fill_diagonal(spread, np.inf)
-        if not np.median(spread.min(axis=1)) < 2 * _TWO_VALUES:
+        if not np.median(spread.min(axis=1)) < 4 * _TWO_VALUES:
             return None
         pairs = _match(spread)
     else:
@@ -101,13 +105,15 @@ def _pair_rows(nodes):
         partner = int(spread.argmin())
         if not spread[partner] < _TWO_VALUES:
             return None
-        order = _halves(nodes, scale, np.array([[reference, partner]]))
+        order = _halves(nodes, scale, np.array([[reference, partner]]), sparse)
+        if not _parallel(nodes, scale, order, sample(len(size))).min(axis=1).mean() < _ONE_VALUE:
+            return None
         residual = _parallel(nodes, scale, order)
         if not _mutual(residual.argmin(axis=1)).mean() > 0.9:
             return None
         pairs = _match(residual)
     # several pairs together say more about the columns than the first
-    return pairs, _halves(nodes, scale, pairs)
+    return pairs, _halves(nodes, scale, pairs if sparse else pairs[sample(len(pairs))], sparse)
 
 
 def _sparse(nodes):
@@ -154,10 +160,8 @@ def _some_columns(row, most):
     return np.concatenate([largest[:, : most // 2], largest[:, rest]], axis=1)
 
 
-def _halves(nodes, scale, pairs):
+def _halves(nodes, scale, pairs, sparse):
     """Split the columns of every node into two halves by the directions seen in some pairs of rows."""
-    if not _sparse(nodes):
-        pairs = pairs[sample(len(pairs))]
     u, v = nodes[:, pairs[:, 0]] * scale[pairs[:, 0], None], nodes[:, pairs[:, 1]] * scale[pairs[:, 1], None]
     uu, vv = (u.conj() * u).real, (v.conj() * v).real
     length = uu + vv
@@ -167,7 +171,7 @@ def _halves(nodes, scale, pairs):
     there = length > floor
     points = np.stack(parts, axis=2) / np.where(there, length, 1)[:, :, None]
     points *= there[:, :, None]
-    if there.mean() < 1 - _EMPTY:
+    if sparse:
         return np.stack([_sides(*node) for node in zip(points, there, strict=True)])
     return _by_component(points, there)
 
@@ -223,25 +227,34 @@ def _sides(points, there):
     return order if side[0] > 0 else np.r_[order[m // 2 :], order[: m // 2]]
 
 
-def _parallel(nodes, scale, order):
-    """How far every two rows are from parallel, on either half of the columns, summed over nodes: shape (m, m)."""
+def _parallel(nodes, scale, order, rows=None):
+    """How far rows are from parallel, on either half of the columns, summed over nodes: shape (m or len(rows), m).
+
+    Single precision tells partners from others, at half the time.
+    """
     count, m, _ = nodes.shape
     h = m // 2
+    rows = np.arange(m) if rows is None else rows
     rng = np.random.default_rng(m)
-    chosen = np.arange(count) if count <= _COLUMNS // 4 else rng.choice(count, _COLUMNS // 4, replace=False)
-    width = min(h, max(2, _COLUMNS // (2 * len(chosen))))
-    residual = np.zeros((m, m))
+    chosen = np.arange(count) if count <= _NODES else rng.choice(count, _NODES, replace=False)
+    width = min(h, max(2, _COLUMNS // (4 * len(chosen))))
+    residual = np.zeros((len(rows), m), np.float32)
     for v in chosen:
         for half in order[v].reshape(2, h):
             some = half if width == h else half[rng.choice(h, width, replace=False)]
             block = nodes[v][:, some] * scale[:, None]
-            gram = block @ block.conj().T
-            size = gram.diagonal().real / 2
+            size = np.vecdot(block, block).real / 2
+            block = block.astype(np.complex64 if np.iscomplexobj(block) else np.float32)
+            gram = block[rows] @ block.conj().T
             # the smaller eigenvalue of every 2 x 2 Gram matrix: what rank one leaves of two rows
-            squares = (gram.conj() * gram).real if np.iscomplexobj(gram) else np.square(gram, out=gram)
-            squares += np.square(size[:, None] - size)
-            residual += size[:, None] + size - np.sqrt(squares, out=squares)
-    np.fill_diagonal(residual, np.inf)
+            squares = (
+                np.square(gram.real) + np.square(gram.imag) if np.iscomplexobj(gram) else np.square(gram, out=gram)
+            )
+            size = size.astype(np.float32)
+            squares += np.square(size[rows, None] - size)
+            residual -= np.sqrt(squares, out=squares)
+            residual += size[rows, None] + size
+    residual[np.arange(len(rows)), rows] = np.inf
     return residual
 
 
