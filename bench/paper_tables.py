@@ -11,13 +11,14 @@ published figures are given), the relative error, seconds of CPU, numbers kept, 
     pyfaust.butterfly                    with its eight permutations, the best one counts
 
 Cells that miss the paper's criterion, RMSE below 1e-4, are marked by a star, those that ran longer than the limit by
-"over the limit". Each runs in a process of its own, on one thread. Written to FOLDER as the cells end:
+"over the limit". Every method runs in a process of its own, on one thread. Written to FOLDER as the cells end:
 paper_tables.json, from which a later run goes on; at the end paper_tables.md and a heat map, paper_tables.png.
 Published figures: arXiv:1903.05895.
 """
 
 import argparse
 import contextlib
+import functools
 import io
 import json
 import math
@@ -76,14 +77,25 @@ def main(arguments=None):
     path = options.out / "paper_tables.json"
     known = json.loads(path.read_text())["cells"] if path.exists() else []
     cells = {(cell["transform"], cell["n"], cell["method"]): cell for cell in known}
-    for name in options.only:
+    workers = {}
+    try:
         for n in options.n:
-            for method in options.methods:
-                if (name, n, method) not in cells:
-                    cells[name, n, method] = limited(name, n, method, options.seed, options.limit)
-                    with replacing(path) as temporary:
-                        Path(temporary).write_text(json.dumps({"norm": NORM, "cells": list(cells.values())}, indent=1))
-                show(cells[name, n, method])
+            for name in options.only:
+                for method in options.methods:
+                    if (name, n, method) not in cells:
+                        key = "baselines" if method in BASELINES else method
+                        if key not in workers:
+                            workers[key] = Worker(method, options.seed)
+                        cells[name, n, method] = workers[key].run(name, n, method, options.limit)
+                        if "failed" in cells[name, n, method]:
+                            workers.pop(key).end()
+                        with replacing(path) as temporary:
+                            text = json.dumps({"norm": NORM, "cells": list(cells.values())}, indent=1)
+                            Path(temporary).write_text(text)
+                    show(cells[name, n, method])
+    finally:
+        for worker in workers.values():
+            worker.end()
     write_markdown(cells, options.out / "paper_tables.md")
     heat_map(cells, options.out / "paper_tables.png")
 
@@ -91,42 +103,50 @@ def main(arguments=None):
 NORM = "RMSE = ||T - model||_F / (n sqrt(c)), c = 2 for a complex T, 1 for a real one"
 
 
-def limited(name, n, method, seed, limit):
-    """One cell in a process of its own, which is ended after so many seconds."""
-    receiver, sender = multiprocessing.Pipe(duplex=False)
-    process = multiprocessing.Process(target=child, args=(sender, name, n, method, seed))
-    process.start()
-    sender.close()
-    try:
-        result = receiver.recv() if receiver.poll(limit) else {"failed": f"over the limit of {limit:g} s"}
-    except EOFError:
-        result = {"failed": "the process ended early"}
-    finally:
-        process.terminate()
-        process.join()
-    return {"transform": name, "n": n, "method": method, **result}
+class Worker:
+    """A process that runs cells; it is ended when one takes too long."""
+
+    def __init__(self, method, seed):
+        self.pipe, end = multiprocessing.Pipe()
+        self.process = multiprocessing.Process(target=serve, args=(end, method, seed), daemon=True)
+        self.process.start()
+        end.close()
+
+    def run(self, name, n, method, limit):
+        """One cell."""
+        try:
+            self.pipe.send((name, n, method))
+            result = self.pipe.recv() if self.pipe.poll(limit) else {"failed": f"over the limit of {limit:g} s"}
+        except (EOFError, OSError):
+            result = {"failed": "the process ended early"}
+        return {"transform": name, "n": n, "method": method, **result}
+
+    def end(self):
+        self.process.terminate()
+        self.process.join()
 
 
-def child(sender, name, n, method, seed):
-    """Run a cell and send what came of it."""
+def serve(pipe, method, seed):
+    """Run cells and send what came of each; what is imported on first use does not count."""
     pyfly.set_num_threads(1)
-    target = TRANSFORMS[name](n)
-    start = time.process_time()
-    try:
-        with contextlib.redirect_stderr(io.StringIO()):  # what is imported on first use is not counted
-            RUN.get(method, baseline)(TRANSFORMS[name](8), name, method, seed)
+    with contextlib.redirect_stderr(io.StringIO()), contextlib.suppress(Exception):
+        RUN[method](targets.dft(8), "DFT", method, seed)
+    while True:
+        name, n, method = pipe.recv()
+        target = TRANSFORMS[name](n)
         start = time.process_time()
-        result = RUN.get(method, baseline)(target, name, method, seed)
-    except ImportError as missing:
-        result = {"failed": f"{missing.name or PEERS[method]} is not installed"}
-    except Exception as error:
-        result = {"failed": f"{type(error).__name__}: {error}"}
-    result["cpu_seconds"] = time.process_time() - start
-    if "relative_error" in result:
-        length = float(np.linalg.norm(target)) / (n * math.sqrt(1 + np.iscomplexobj(target)))
-        result["rmse"] = result["relative_error"] * length
-        result["found"] = bool(result["rmse"] < CRITERION)
-    sender.send(result)
+        try:
+            result = RUN[method](target, name, method, seed)
+        except ImportError as missing:
+            result = {"failed": f"{missing.name or PEERS[method]} is not installed"}
+        except Exception as error:
+            result = {"failed": f"{type(error).__name__}: {error}"}
+        result["cpu_seconds"] = time.process_time() - start
+        if "relative_error" in result:
+            length = float(np.linalg.norm(target)) / (n * math.sqrt(1 + np.iscomplexobj(target)))
+            result["rmse"] = result["relative_error"] * length
+            result["found"] = bool(result["rmse"] < CRITERION)
+        pipe.send(result)
 
 
 def learnt(target, name, method, seed):
@@ -148,10 +168,15 @@ def learnt(target, name, method, seed):
     }
 
 
+@functools.lru_cache(maxsize=1)
+def forms(name, n):
+    """All of them, from one singular value decomposition."""
+    return alternatives(TRANSFORMS[name](n), 2 * n * int(math.log2(n)))
+
+
 def baseline(target, name, method, seed):
     """One of the other forms at the budget of one butterfly."""
-    n = len(target)
-    for other in alternatives(target, 2 * n * int(math.log2(n))):
+    for other in forms(name, len(target)):
         if other.name == method:
             return {"relative_error": other.relative_error, "parameters": other.n_parameters}
     return {"failed": "the budget holds the whole matrix"}
@@ -182,7 +207,8 @@ def faust(target, name, method, seed):
     return {"relative_error": error, "parameters": int(product.nnz_sum())}
 
 
-RUN = {"auto": learnt, "gradient": learnt, "lazylinop.ksd": ksd, "pyfaust.butterfly": faust}
+RUN = {"auto": learnt, "gradient": learnt, **dict.fromkeys(BASELINES, baseline)}
+RUN |= {"lazylinop.ksd": ksd, "pyfaust.butterfly": faust}
 
 
 def show(cell):

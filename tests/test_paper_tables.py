@@ -41,7 +41,9 @@ def test_paper_tables_hold_every_transform_and_show_what_fails(tmp_path, capsys)
 
 def test_a_cell_beyond_its_limit_is_a_failed_cell(tmp_path):
     tables = script("paper_tables")
-    cell = tables.limited("random", 64, "gradient", 0, 0.0)
+    worker = tables.Worker("gradient", 0)
+    cell = worker.run("random", 64, "gradient", 0.0)
+    worker.end()
     assert "limit" in cell["failed"] and "limit" in tables.words(cell)
 
 
