@@ -278,6 +278,26 @@ def test_calls_end_in_their_order_and_the_first_accepted_one_is_the_last():
     assert results == [0, 1] and stopped.is_set()
 
 
+def test_a_long_call_lets_the_waiting_thread_tick():
+    ticks = []
+    results = list(
+        in_order([lambda cancel: time.sleep(1.2)], workers=1, accept=lambda result: True, tick=lambda: ticks.append(1))
+    )
+    assert results == [None] and 1 <= len(ticks) <= 3
+
+
+def test_an_interrupt_while_an_attempt_runs_stops_it():
+    def interrupt():
+        raise KeyboardInterrupt
+
+    def endless(cancel):
+        while not cancel[0]:
+            time.sleep(0.001)
+
+    with pytest.raises(KeyboardInterrupt):
+        list(in_order([endless], workers=1, accept=lambda result: True, tick=interrupt))
+
+
 def test_a_set_flag_ends_a_run():
     flag = np.ones(1, np.int64)
     fit = Fit(

@@ -133,12 +133,21 @@ def gradient(
 def _restarts(unit, recipes, seed, tol, workers, progress, single):
     """The best of the recipes, run in their order until one meets the tolerance, and how many were run."""
 
-    def call(index, recipe):
-        return lambda cancel: attempt(unit, recipe, seed=[seed, index], tol=tol, single=single, cancel=cancel)
+    best, tried, runs = None, 0, []
 
-    best, tried = None, 0
+    def call(index, recipe):
+        return lambda cancel: attempt(
+            unit, recipe, seed=[seed, index], tol=tol, single=single, cancel=cancel, watch=runs.append
+        )
+
+    def tick():
+        if runs:
+            error = min(runs[-1].error, best.error if best else 1.0)
+            progress(tried / len(recipes), f"{recipes[tried].name}: relative error {error:.1e}")
+
     calls = (call(index, recipe) for index, recipe in enumerate(recipes))
-    for result in in_order(calls, workers=workers, accept=lambda result: result.error <= tol):
+    options = {"workers": workers, "tick": tick if progress is not None else None}
+    for result in in_order(calls, accept=lambda result: result.error <= tol, **options):
         tried += 1
         if best is None or result.error < best.error:
             best = result

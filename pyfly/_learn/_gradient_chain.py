@@ -86,6 +86,7 @@ class Chain(Run):
                 raise Cancelled
             value = self._distance(self.theta, self._gradient)
             values.append(value)
+            self.error = math.sqrt(2 * value) / self.norm  # for those who watch
             if value <= goal or not math.isfinite(value):
                 break
             self._step += 1

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import numpy as np
 
 
-def in_order(calls, *, workers, accept):
+def in_order(calls, *, workers, accept, tick=None):
     """Run calls side by side and take their results in the order of the calls, up to the first that is accepted.
 
     The outcome does not depend on the number of workers or on which call ends first. Ctrl-C, an exception or an
@@ -22,6 +22,8 @@ def in_order(calls, *, workers, accept):
         Calls at a time.
     accept : callable
         ``result -> bool``, called in the main thread.
+    tick : callable, optional
+        Called in the main thread, without arguments, while it waits: every half second.
 
     Yields
     ------
@@ -38,7 +40,10 @@ def in_order(calls, *, workers, accept):
                 running.append(pool.submit(call, cancel))
             if not running:
                 return
-            result = running.popleft().result()
+            first = running.popleft()
+            while tick is not None and not wait([first], timeout=0.5).done:
+                tick()
+            result = first.result()
             done = accept(result)
             yield result
             if done:

@@ -92,7 +92,7 @@ class Attempt:
     steps: int
 
 
-def attempt(target, recipe, *, seed, tol, single=True, cancel=None):
+def attempt(target, recipe, *, seed, tol, single=True, cancel=None, watch=None):
     """Run a recipe once.
 
     Parameters
@@ -105,12 +105,14 @@ def attempt(target, recipe, *, seed, tol, single=True, cancel=None):
         Relative error that is good enough to try no further.
     single, cancel
         As in `Fit`.
+    watch : callable, optional
+        Called with every run that is begun, so that its error can be looked at from elsewhere.
 
     Returns
     -------
     Attempt
     """
-    new = Maker(target, recipe, np.random.default_rng(seed), single=single, cancel=cancel)
+    new = Maker(target, recipe, np.random.default_rng(seed), watch=watch, single=single, cancel=cancel)
     tied = recipe.factors.startswith("tied")
     fit = halving(new, recipe, tied=tied) if recipe.permutation == "enumerate" else relaxed(new, recipe, tied=tied)
     steps = len(fit.history)
@@ -121,13 +123,20 @@ def attempt(target, recipe, *, seed, tol, single=True, cancel=None):
 class Maker:
     """Makes the runs of one attempt: ``new(tied, permutation)``, permutation as in `Recipe`."""
 
-    def __init__(self, target, recipe, rng, **options):
+    def __init__(self, target, recipe, rng, *, watch=None, **options):
+        self.watch = watch
         self.recipe, self.model = recipe, parse(recipe.model)
         self.size = padded_size(target.shape, self.model.expansion)
         self.target = target if self.model.depth == 1 or self.model.real_part else target.astype(np.complex128)
         self.rng, self.options = rng, options
 
     def __call__(self, tied, permutation):
+        fit = self._new(tied, permutation)
+        if self.watch is not None:
+            self.watch(fit)
+        return fit
+
+    def _new(self, tied, permutation):
         model = self.model
         options = {"tied": tied, "rng": self.rng, "complex_factors": model.real_part, **self.options}
         logits = None
