@@ -2,39 +2,46 @@
  *
  * The vectors are cut into chunks that depend on n and count only. Each chunk adds up the gradients of its packed
  * factors in a buffer of its own; the buffers are added in order and unpacked into gw: the same bits for any number of
- * threads. Without gw the gradient is a multiply by op(B)^H.
+ * threads. A single tile of vectors, or factors too large for buffers, write and add straight into gw. Without gw the
+ * gradient is a multiply by op(B)^H.
  */
 #include "args.h"
 
 #define MIN_CHUNK 32 /* vectors: a chunk's buffer costs the time of about two */
 #define MAX_CHUNKS 16
-#define MAX_CHUNK_BYTES (256.0 * 1024 * 1024)
+#define BUFFERED_BYTES (4.0 * 1024 * 1024) /* factors up to here are packed, and their gradients summed in buffers */
 
 typedef struct job {
     bfly_program P;
     const bfly_kernels *k;
     size_t size;
     const void *w;
-    void *coef;
+    void *coef, *gw;
     char *sums;
     size_t coef_bytes, tile;
     bfly_vectors x, gy, gx;
     bfly_int count, block, blocks, chunks;
+    int accumulate;
 } job;
 
-static void run_chunk(const job *J, bfly_int c, char *tiles)
+/* blocks of vectors b0 .. b1 - 1 into sums, or straight into gw when that is NULL */
+static void run_blocks(const job *J, bfly_int b0, bfly_int b1, void *sums, char *tiles)
 {
-    char *sums = J->sums + (size_t)c * J->coef_bytes;
     const bfly_int bytes = (bfly_int)J->size * (J->P.complex_x ? 2 : 1);
-    memset(sums, 0, J->coef_bytes);
-    for (bfly_int b = J->blocks * c / J->chunks; b < J->blocks * (c + 1) / J->chunks; b++) {
+    for (bfly_int b = b0; b < b1; b++) {
         const bfly_int k = b * J->block, left = J->count - k;
+        const bfly_sums to = {sums, sums ? NULL : J->gw, b == b0 && (sums || !J->accumulate)};
         bfly_vectors x = J->x, gy = J->gy, gx = J->gx;
         x.p += k * x.dist * bytes;
         gy.p += k * gy.dist * bytes;
         if (gx.p) gx.p += k * gx.dist * bytes;
-        J->k->grad(&J->P, J->coef, J->coef ? NULL : J->w, x, gy, gx, left < J->block ? left : J->block, sums, tiles);
+        J->k->grad(&J->P, J->coef, J->coef ? NULL : J->w, x, gy, gx, left < J->block ? left : J->block, &to, tiles);
     }
+}
+
+static void run_chunk(const job *J, bfly_int c, void *sums, char *tiles)
+{
+    run_blocks(J, J->blocks * c / J->chunks, J->blocks * (c + 1) / J->chunks, sums, tiles);
 }
 
 static void pack(const job *J, int t, int nt)
@@ -45,29 +52,43 @@ static void pack(const job *J, int t, int nt)
     }
 }
 
-/* share t of nt of: sums of chunk 0 += sums of the others, in order */
-static void add_chunks(const job *J, int t, int nt)
+/* share t of nt of: the first sums += the others */
+static void add_sums(const job *J, const char *other, int t, int nt)
 {
     const size_t numbers = J->coef_bytes / J->size, from = numbers * (size_t)t / (size_t)nt,
                  to = numbers * (size_t)(t + 1) / (size_t)nt;
-    for (bfly_int c = 1; c < J->chunks; c++) {
-        const char *other = J->sums + (size_t)c * J->coef_bytes;
-        if (J->size == sizeof(float))
-            for (size_t i = from; i < to; i++) ((float *)J->sums)[i] += ((const float *)other)[i];
-        else
-            for (size_t i = from; i < to; i++) ((double *)J->sums)[i] += ((const double *)other)[i];
+    if (J->size == sizeof(float))
+        for (size_t i = from; i < to; i++) ((float *)J->sums)[i] += ((const float *)other)[i];
+    else
+        for (size_t i = from; i < to; i++) ((double *)J->sums)[i] += ((const double *)other)[i];
+}
+
+/* share t of nt of the sums into gw */
+static void unpack(const job *J, int t, int nt)
+{
+    const int add = J->accumulate || J->P.tied || J->P.n < (bfly_int)1 << J->P.logw; /* shared numbers are 0 or kept */
+    for (int i = 0; i < J->P.npass; i++) {
+        const bfly_pass *A = &J->P.pass[i];
+        J->k->unpack(&J->P, A, J->sums, J->gw, A->period * t / nt, A->period * (t + 1) / nt, add);
     }
+}
+
+/* Vectors of one tile: more than in a multiply while all tiles stay in the cache. */
+static bfly_int tile_count(const bfly_program *P, size_t size)
+{
+    const bfly_int rows = bfly_tile_count(P, size);
+    return (double)P->row * (double)size <= 4096 ? rows * (BFLY_GRAD_VECTORS / BFLY_TILE_VECTORS) : rows;
 }
 
 static int grad_run(int precision, int complex_w, int complex_x, int op, int order, int form, int accumulate,
                     bfly_int n, bfly_int count, const void *w, bfly_vectors x, bfly_vectors gy, void *gw,
                     bfly_vectors gx)
 {
-    job J = {.w = w, .x = x, .gy = gy, .gx = gx, .count = count};
+    job J = {.w = w, .x = x, .gy = gy, .gx = gx, .gw = gw, .count = count, .accumulate = accumulate};
     J.k = bfly_current_isa()->kernels[precision];
     J.size = precision ? sizeof(double) : sizeof(float);
     bfly_program_init(&J.P, op, order, form, n, complex_w, complex_x, J.k->logw, 2);
-    J.block = bfly_tile_count(&J.P, J.size);
+    J.block = tile_count(&J.P, J.size);
     if (J.block > count) J.block = count;
     J.blocks = (count + J.block - 1) / J.block;
     J.coef_bytes = bfly_coef_bytes(&J.P, J.size);
@@ -75,25 +96,33 @@ static int grad_run(int precision, int complex_w, int complex_x, int op, int ord
     J.chunks = count / MIN_CHUNK;
     if (J.chunks > MAX_CHUNKS) J.chunks = MAX_CHUNKS;
     if (J.chunks > J.blocks) J.chunks = J.blocks;
-    if ((double)J.chunks * (double)J.coef_bytes > MAX_CHUNK_BYTES)
-        J.chunks = (bfly_int)(MAX_CHUNK_BYTES / (double)J.coef_bytes);
-    if (J.chunks < 1) J.chunks = 1;
+    const int direct = !J.P.tied && J.P.row == n && (J.blocks == 1 || (double)J.coef_bytes > BUFFERED_BYTES);
+    if (direct || J.chunks < 1) J.chunks = 1;
 
     const double work = 3.5 * (double)n * J.P.logn * (double)count * (double)J.size * (complex_w ? 4 : complex_x ? 2 : 1);
     int threads = bfly_threads_for(work);
     if (threads > J.chunks) threads = (int)J.chunks;
-    const size_t tiles = (size_t)(J.P.npass + 1) * J.tile, packed = J.blocks > 1 || J.P.tied ? J.coef_bytes : 0;
+    const bfly_int buffers = direct ? 0 : threads == 1 && J.chunks > 2 ? 2 : J.chunks;
+    const size_t tiles = (size_t)(J.P.npass + 1) * J.tile, packed = direct ? 0 : J.coef_bytes;
     bfly_work memory;
     char *base = bfly_work_get(
-        &memory, (double)packed + (double)J.coef_bytes * (double)J.chunks + (double)tiles * threads);
+        &memory, (double)packed + (double)J.coef_bytes * (double)buffers + (double)tiles * threads);
     if (!base) return BFLY_ENOMEM;
     if (packed) J.coef = base;
     J.sums = base + packed;
-    char *const tile0 = J.sums + J.coef_bytes * (size_t)J.chunks;
-    if (threads == 1) {
+    char *const tile0 = J.sums + J.coef_bytes * (size_t)buffers;
+    if (!direct && !accumulate && (J.P.tied || n < (bfly_int)1 << J.P.logw))
+        memset(gw, 0, (size_t)bfly_blocks(J.P.logn, J.P.tied) * 4 * J.size * (complex_w ? 2 : 1));
+    if (direct)
+        run_blocks(&J, 0, J.blocks, NULL, tile0);
+    else if (threads == 1) {
         pack(&J, 0, 1);
-        for (bfly_int c = 0; c < J.chunks; c++) run_chunk(&J, c, tile0);
-        add_chunks(&J, 0, 1);
+        for (bfly_int c = 0; c < J.chunks; c++) {
+            char *sums = J.sums + (c ? J.coef_bytes : 0);
+            run_chunk(&J, c, sums, tile0);
+            if (c) add_sums(&J, sums, 0, 1);
+        }
+        unpack(&J, 0, 1);
     } else {
         int flags = 0;
 #ifdef _OPENMP
@@ -104,15 +133,17 @@ static int grad_run(int precision, int complex_w, int complex_x, int op, int ord
             pack(&J, t, nt);
 #pragma omp barrier
 #pragma omp for schedule(dynamic)
-            for (bfly_int c = 0; c < J.chunks; c++) run_chunk(&J, c, tile0 + tiles * (size_t)t);
-            add_chunks(&J, t, nt);
+            for (bfly_int c = 0; c < J.chunks; c++)
+                run_chunk(&J, c, J.sums + (size_t)c * J.coef_bytes, tile0 + tiles * (size_t)t);
+            for (bfly_int c = 1; c < J.chunks; c++) add_sums(&J, J.sums + (size_t)c * J.coef_bytes, t, nt);
+#pragma omp barrier
+#pragma omp single
+            unpack(&J, 0, 1);
             flags |= bfly_fp_end(t);
         }
 #endif
         bfly_fp_raise(flags);
     }
-    if (!accumulate) memset(gw, 0, (size_t)bfly_blocks(J.P.logn, J.P.tied) * 4 * J.size * (complex_w ? 2 : 1));
-    J.k->unpack(&J.P, J.sums, gw);
     bfly_work_free(&memory);
     return 0;
 }

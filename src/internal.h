@@ -30,6 +30,7 @@
 #define BFLY_RELAXED_GRAD_TILES 8 /* tiles of n elements a lane that a gradient of relaxed permutations needs */
 #define BFLY_FIT_TILES 8          /* tiles of n numbers a lane that a fit needs beside one for each permutation */
 #define BFLY_TILE_VECTORS 8 /* vectors a group of the tile: 8 real rows or 4 complex ones */
+#define BFLY_GRAD_VECTORS 16 /* the same of a gradient, at most */
 
 #if defined(__GNUC__) || defined(__clang__)
 #define BFLY_LIKELY(x) __builtin_expect(!!(x), 1)
@@ -62,7 +63,7 @@ typedef struct bfly_pass {
     int kind, form;
     int q, e;         /* stages inside a register; stages between groups */
     int lh;           /* log2 of the distance h between the groups of a block */
-    bfly_int nblocks; /* blocks in a row */
+    bfly_int first, nblocks; /* blocks in a row: first .. nblocks - 1, first = 0 but for a share of a pass */
     bfly_int period;  /* block b uses coefficient block b % period */
     bfly_int bcoef;   /* coefficients of a block */
     bfly_int coef;    /* coefficients before this pass */
@@ -146,6 +147,13 @@ typedef struct bfly_peel {
     double *passed, *error;
 } bfly_peel;
 
+/* Where the gradients of factors go. */
+typedef struct bfly_sums {
+    void *packed; /* added up in the order of the packed coefficients */
+    void *gw;     /* not NULL: each block of a pass straight into the caller's layout; untied factors, n = row */
+    int fresh;    /* what stands there is overwritten, not added to */
+} bfly_sums;
+
 /* The kernels of one precision. coef == NULL: coefficients are packed block by block from w on the way. */
 typedef struct bfly_kernels {
     int logw;
@@ -156,11 +164,12 @@ typedef struct bfly_kernels {
                 bfly_int count, const bfly_scale *scale, void *tile);
     /* y := the plan's chain applied to count vectors, at most those of one tile; tile_bytes: from one to the other */
     void (*chain)(const bfly_chain *Q, bfly_vectors x, bfly_vectors y, bfly_int count, void *tiles, size_t tile_bytes);
-    /* gcoef += gradients of the packed coefficients; gx.p may be NULL */
+    /* gradients for count vectors, at most those of one tile; gx.p may be NULL */
     void (*grad)(const bfly_program *P, const void *coef, const void *w, bfly_vectors x, bfly_vectors gy,
-                 bfly_vectors gx, bfly_int count, void *gcoef, void *tiles);
-    /* w += packed gradients */
-    void (*unpack)(const bfly_program *P, const void *gcoef, void *w);
+                 bfly_vectors gx, bfly_int count, const bfly_sums *sums, void *tiles);
+    /* w := packed gradients of blocks b0 .. b1 - 1 of a pass, or w += them; numbers that blocks share: always += */
+    void (*unpack)(const bfly_program *P, const bfly_pass *A, const void *sums, void *w, bfly_int b0, bfly_int b1,
+                   int add);
     /* count <= W vectors at a time */
     void (*relaxed)(int logn, int transpose, int complex_x, const void *prob, bfly_vectors x, bfly_vectors y,
                     bfly_int count, void *work);

@@ -11,6 +11,7 @@
 
 #define KEEP(v) __asm__("" : "+v"(v))
 #define MOST_BETWEEN 3
+#define WIDE_FILE 1
 #define VBYTES 64
 #define LOGW_F32 4
 #define LOGW_F64 3

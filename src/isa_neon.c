@@ -4,6 +4,7 @@
 #include <arm_neon.h>
 
 #define MOST_BETWEEN 3
+#define WIDE_FILE 1
 #define VBYTES 16
 #define LOGW_F32 2
 #define LOGW_F64 1

@@ -25,6 +25,7 @@ static BFLY_INLINE void bfly_put_pass(bfly_program *P, bfly_pass *A, int kind, i
     A->q = q;
     A->e = e;
     A->lh = lh;
+    A->first = 0;
     A->nblocks = P->row >> (P->logw + e);
     /* short vectors repeat their coefficients along the row, tied ones along the vector */
     A->period = (bfly_int)1 << (P->tied ? lh : above > 0 ? above : 0);
