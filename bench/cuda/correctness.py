@@ -171,7 +171,7 @@ def correct(quick=False, sizes=None, show=print):
     rng, report = np.random.default_rng(0), Report(show)
     every = list(itertools.product(("N", "T", "C", "conj"), (True, False), (False, True)))
     for logn in sizes or ((1, 3, 6, 10, 11, 12) if quick else range(1, 17)):
-        count = 37 if quick else max(3, min(5001, (1 << 21) >> logn) | 1)
+        count = 37 if quick else max(3, min(5001, (1 << 19) >> logn) | 1)
         for dtypes in TYPES:
             check_products(report, rng, dtypes, logn, count, every[logn % 3 :: 3] if quick else every)
         for dtype in "fdFD":

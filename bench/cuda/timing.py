@@ -1,6 +1,7 @@
 """Times of the kernels beside a copy, cuFFT, cuBLAS, torch operations and fast-hadamard-transform, in one run.
 
-2^27 numbers a call, so that the launch does not count; medians of CUDA events. Needs PyTorch with CUDA.
+2^27 numbers a call, so that the launch does not count, or as many as fit in memory; medians of CUDA events. Needs
+PyTorch with CUDA.
 """
 
 import statistics
@@ -10,7 +11,7 @@ from targets import verdicts
 
 import pyfly.cuda
 
-NUMBERS = 1 << 27
+MOST_NUMBERS = 1 << 27
 COLUMNS = ("forward", "backward", "hadamard", "copy", "fft", "gemm", "gemm_tf32", "gemm_bf16", "torch", "fast_hadamard")
 
 
@@ -29,7 +30,15 @@ def seconds_of(torch, call, least=7):
     return statistics.median(times)
 
 
-def calls_of(torch, dtype, n):
+def numbers_of(torch, dtype):
+    """Numbers a call: ten such arrays have to fit in the device's memory."""
+    numbers, free = MOST_NUMBERS, torch.cuda.mem_get_info()[0]
+    while 10 * numbers * dtype.itemsize > free:
+        numbers //= 2
+    return numbers
+
+
+def calls_of(torch, dtype, n, numbers):
     """{what: call} for one type and size."""
     from pyfly.torch import _reference
 
@@ -37,7 +46,7 @@ def calls_of(torch, dtype, n):
         from fast_hadamard_transform import hadamard_transform
     except ImportError:
         hadamard_transform = None
-    x = torch.randn(NUMBERS // n, n, dtype=dtype, device="cuda")
+    x = torch.randn(numbers // n, n, dtype=dtype, device="cuda")
     y = torch.empty_like(x)
     w = torch.randn(n.bit_length() - 1, n // 2, 2, 2, dtype=dtype, device="cuda") / 2**0.5
     calls = {
@@ -49,7 +58,7 @@ def calls_of(torch, dtype, n):
     if x.is_complex():
         calls["fft"] = lambda: torch.fft.fft(x, out=y)
     if n <= 1024:
-        calls["torch"] = lambda: _reference.multiply(w, x[: NUMBERS // n // 8], "N", True, False)
+        calls["torch"] = lambda: _reference.multiply(w, x[: numbers // n // 8], "N", True, False)
     if n <= 4096:
         dense = torch.randn(n, n, dtype=dtype, device="cuda")
         calls["gemm"] = lambda: torch.mm(x, dense, out=y)
@@ -73,15 +82,18 @@ def measure(seconds=500):
     import torch
 
     begun, times = time.monotonic(), {}
-    print(f"{torch.cuda.get_device_name()}, {pyfly.cuda.device_count()} of them; milliseconds for {NUMBERS} numbers")
+    print(f"{torch.cuda.get_device_name()}, {pyfly.cuda.device_count()} of them; milliseconds a call")
     print(f"{'type':10} {'n':>6} " + " ".join(f"{name:>13}" for name in COLUMNS))
     for name in ("float32", "complex64", "float64", "complex128"):
+        dtype = getattr(torch, name)
+        numbers = numbers_of(torch, dtype)
+        print(f"{name}: {numbers} numbers a call")
         for logn in range(6, 17):
             if time.monotonic() - begun > seconds:
                 print(f"{name} from n = {1 << logn}: left out, {seconds} s are over")
                 break
-            dtype, row = getattr(torch, name), []
-            for what, call in (calls := calls_of(torch, dtype, 1 << logn)).items():
+            row, calls = [], calls_of(torch, dtype, 1 << logn, numbers)
+            for what, call in calls.items():
                 scale = 8 if what == "torch" else 1  # it takes an eighth of the vectors
                 times[what, name, 1 << logn] = scale * seconds_of(torch, call)
             for what in COLUMNS:
