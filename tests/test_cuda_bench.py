@@ -90,7 +90,9 @@ def test_the_sweep_writes_the_fastest_that_does_not_spill(load):
     fast = {"forward": 1.0, "hadamard": 3.0, "backward": 1.0}
     other = {**now, "BFLY_TILES_S": 3, "BFLY_WARPS_S": 16, "BFLY_BACK_S": 1, "BFLY_TILES_D": 1, "BFLY_HADAMARD_S": 4}
     letters = "SDCZ"
-    best = sweep.best_of([(now, set(), dict.fromkeys(letters, slow)), (other, {"D"}, dict.fromkeys(letters, fast))])
+    best = sweep.best_of(
+        [(now, set(), dict.fromkeys(letters, slow)), (other, {("D", "forward")}, dict.fromkeys(letters, fast))]
+    )
     assert (best["BFLY_TILES_S"], best["BFLY_WARPS_S"], best["BFLY_BACK_S"]) == (3, 16, 1)
     assert best["BFLY_TILES_D"] == now["BFLY_TILES_D"]  # the faster one spills
     after = sweep.settings(sweep.written(text, best))

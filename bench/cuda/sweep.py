@@ -55,7 +55,7 @@ def candidates(now):
 
 
 def build(values, folder):
-    """The library with these settings, or None where a kernel spills or nvcc refuses."""
+    """The library with these settings and the (type, kernel) that spill; or None and why nvcc refuses."""
     flags = " ".join(["-DBFLY_CUDA_TUNED", *(f"-D{name}={value:g}" for name, value in values.items())])
     environment = {**os.environ, "BUTTERFLY_CUDA": "1", "BUTTERFLY_CUDA_FLAGS": flags}
     library = folder / "libbutterfly_cuda.so"
@@ -63,8 +63,14 @@ def build(values, folder):
     done = subprocess.run(["sh", script, library, folder], env=environment, capture_output=True, text=True)
     if done.returncode:
         return None, done.stderr.strip().splitlines()[-1]
-    spilled = {row.letter for row in registers.read((folder / "ptxas.log").read_text()) if row.spilled}
-    return library, spilled
+    rows = registers.read((folder / "ptxas.log").read_text())
+    return library, {(row.letter, _swept(row)) for row in rows if row.spilled}
+
+
+def _swept(row):
+    """The kernel in the words of the sweep: the Hadamard transform is a form of the forward kernel."""
+    is_hadamard = row.kernel == "forward" and row.name.split(", ")[3] == "1"
+    return "hadamard" if is_hadamard else row.kernel
 
 
 def times_of(library):
@@ -117,22 +123,23 @@ def _library_synchronize(array):
 def best_of(tried):
     """The best settings: for every type and kernel those of the build that was fastest without a spill.
 
-    tried: [(settings, letters that spill, {type: {kernel: seconds}})]
+    tried: [(settings, {(type, kernel) that spills}, {type: {kernel: seconds}})]
     """
     best = dict(tried[0][0])
     names = {"forward": ("TILES", "WARPS"), "hadamard": ("HADAMARD",), "backward": ("BACK",)}
     for letter in LETTERS:
-        fit = [(values, times[letter]) for values, spilled, times in tried if letter not in spilled]
-        if not fit:
-            continue
-        forward = min(fit, key=lambda item: item[1]["forward"])[0]
+
+        def fastest(kernel, warps=None, letter=letter):
+            fit = [
+                (times[letter][kernel], values)
+                for values, spilled, times in tried
+                if (letter, kernel) not in spilled and warps in (None, values[f"BFLY_WARPS_{letter}"])
+            ]
+            return min(fit, key=lambda item: item[0], default=(None, best))[1]
+
+        chosen = {"forward": fastest("forward"), "backward": fastest("backward")}
         # the number of warps is the Hadamard kernel's too: only builds that share it are comparable
-        same = [item for item in fit if item[0][f"BFLY_WARPS_{letter}"] == forward[f"BFLY_WARPS_{letter}"]]
-        chosen = {
-            "forward": forward,
-            "hadamard": min(same, key=lambda item: item[1]["hadamard"])[0],
-            "backward": min(fit, key=lambda item: item[1]["backward"])[0],
-        }
+        chosen["hadamard"] = fastest("hadamard", chosen["forward"][f"BFLY_WARPS_{letter}"])
         for kernel, parts in names.items():
             for part in parts:
                 best[f"BFLY_{part}_{letter}"] = chosen[kernel][f"BFLY_{part}_{letter}"]

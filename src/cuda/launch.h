@@ -37,7 +37,7 @@ extern const Launcher launcher_s, launcher_d, launcher_c, launcher_z;
 #  endif
 
 template <class E, int F, int H, int B, int STEPS> struct Kernels {
-    static constexpr bool has_wide = sizeof(E) == 4;
+    static constexpr bool has_wide = sizeof(E) == 4 && F % 2 == 0;
     static cudaError_t init(int shared)
     {
         cudaError_t error = cudaSuccess;
