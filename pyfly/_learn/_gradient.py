@@ -126,7 +126,7 @@ def gradient(
         best, tried = _restarts(unit, recipes, seed, tol, workers, progress, single)
         total = len(recipes)
     if progress is not None:
-        progress(1.0, f"{best.recipe.name}: relative error {best.error:.1e}")
+        progress(1.0, f"error {best.error:.1e}: {best.recipe.name}")
     return _found(best, scale, tried, total, tol, real=not np.iscomplexobj(target))
 
 
@@ -143,7 +143,7 @@ def _restarts(unit, recipes, seed, tol, workers, progress, single):
     def tick():
         if runs:
             error = min(runs[-1].error, best.error if best else 1.0)
-            progress(tried / len(recipes), f"{recipes[tried].name}: relative error {error:.1e}")
+            progress(tried / len(recipes), f"error {error:.1e}: {recipes[tried].name}")
 
     calls = (call(index, recipe) for index, recipe in enumerate(recipes))
     options = {"workers": workers, "tick": tick if progress is not None else None}
@@ -152,7 +152,7 @@ def _restarts(unit, recipes, seed, tol, workers, progress, single):
         if best is None or result.error < best.error:
             best = result
         if progress is not None:
-            progress(tried / len(recipes), f"{result.recipe.name}: relative error {result.error:.1e}")
+            progress(tried / len(recipes), f"error {result.error:.1e}: {result.recipe.name}")
     return best, tried
 
 
@@ -190,9 +190,10 @@ def _permutations(model):
 def tuned(recipe, size):
     """Steps and rates for a recipe and a size of the factors.
 
-    Logits of each level are decided in two stages, with more steps and the next best roundings. Several butterflies
-    need more and slower steps, the larger the more, since their error stays at 1 for a while (400 steps at n = 1024),
-    and more than one start each.
+    Logits of each level are decided one after the other, from the largest blocks to those of 32; below, all roundings
+    are tried. Decided at once, the smaller blocks choose before the factors know. Several butterflies need more and
+    slower steps, the larger the more, since their error stays at 1 for a while (400 steps at n = 1024), and more than
+    one start each.
     """
     if parse(recipe.model).depth > 1:
         large = math.sqrt(max(1.0, size / 256))
@@ -207,7 +208,8 @@ def tuned(recipe, size):
             rate=0.03 / large,
         )
     if "level" in recipe.permutation:
-        return replace(recipe, relaxed_steps=400, logit_rate=1.0, stages=2, roundings=4)
+        stages = max(1, size.bit_length() - 4)
+        return replace(recipe, relaxed_steps=80 * stages, stages=stages, roundings=8)
     return recipe
 
 

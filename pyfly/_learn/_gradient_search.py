@@ -43,14 +43,14 @@ class Recipe:
         The second half of a name is tried after the first: untied where tied factors did not suffice, tied with the
         permutation that was found where they may.
     relaxed_steps, hard_steps : int
-        Steps before and after rounding.
+        Steps before and after rounding; three times as many follow where these do not suffice.
     rate, hard_rate : float
         Adam's learning rate before, and the first one after rounding, falling along a cosine.
     logit_rate : float
         Factor of the rate for the logits: slower ones wait for the factors.
     stages : int
-        The relaxed steps come in so many parts: after each, the choices of the largest blocks, which are certain first,
-        are fixed, and the others start anew.
+        The relaxed steps come in so many parts: after each but the last, the choices of the next largest blocks, which
+        are certain first, are fixed, and the others start anew.
     roundings : int
         If the nearest choices fail, those with the least certain logits turned over are tried too, so many in all.
     starts, rung, search_rate, final_steps, final_rate
@@ -157,14 +157,13 @@ def padded_size(shape, expansion):
 def relaxed(new, recipe, *, tied):
     """Train factors and permutations together, round, train the factors."""
     fit = new(tied, recipe.permutation)
-    levels = fit.logits.table.shape[1]
     if fit.perm is not None:
         roundings = [fit.choices]
     else:
         for stage in range(1, recipe.stages + 1):
             fit.adam(np.full(recipe.relaxed_steps // recipe.stages, recipe.rate), logit_rate=recipe.logit_rate)
             if stage < recipe.stages:
-                fit.decide(levels * stage // recipe.stages)
+                fit.decide(stage)
         # the reversals b and c are absorbed by untied factors: turning them over would change nothing
         roundings = fit.logits.nearby(fit.free_logits, recipe.roundings, (0, 1, 2) if tied else (0,))
     best, history = None, list(fit.history)
@@ -178,6 +177,8 @@ def relaxed(new, recipe, *, tied):
         if best.error <= 2 * READY:
             break
     best.history = history
+    if best.error > READY:
+        best.adam(cosine(recipe.hard_rate, 0.01 * recipe.hard_rate, 3 * recipe.hard_steps), stop=READY)
     return best
 
 

@@ -85,7 +85,7 @@ def study(target, recipes, *, seed, tol, trials, workers, progress=None, single=
             if result is not None and (best is None or result[1].error < best[1].error):
                 best = result
             if progress is not None and best is not None:
-                progress(done / trials, f"trial {done}: relative error {best[1].error:.1e}")
+                progress(done / trials, f"error {best[1].error:.1e}: trial {done}")
         winner = _winner(optuna, shared)
         if best is None or winner.number != best[0]:
             best = winner.number, _train(winner, by_name, target, seed, tol, single, None)
