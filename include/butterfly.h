@@ -22,7 +22,7 @@
  *              the vectors when the work pays; results have the same bits for every number of threads, and
  *              a vector's result does not depend on count. Nothing is printed.
  *   Memory     At most one allocation a call, released before it returns.
- *   Stability  Everything here is stable, except where a comment says "experimental".
+ *   Stability  Stable, but for sections titled (experimental), of which any release may change or drop what is there.
  */
 #ifndef BUTTERFLY_H
 #define BUTTERFLY_H

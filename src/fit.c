@@ -113,7 +113,7 @@ static int fit(int precision, int mode, int form, bfly_int n, bfly_int perms, co
     int bfly_##t##fit(int form, bfly_int n, bfly_int perms, const wtype *w, const rtype *prob, const atype *a,         \
                       bfly_int lda, double *f, wtype *gw, rtype *gprob)                                                \
     {                                                                                                                  \
-        return fit(precision, mode, form, n, perms, w, prob, a, lda, f, gw, gprob);                                    \
+        REPORT(fit(precision, mode, form, n, perms, w, prob, a, lda, f, gw, gprob));                                   \
     }
 FIT(s, float, float, float, 0, 0)
 FIT(d, double, double, double, 1, 0)

@@ -79,7 +79,7 @@ static int copy_items(bfly_plan *plan, const bfly_item *item)
     return 0;
 }
 
-static int plan_create(int type_in, int type_out, bfly_int n, bfly_int items, const bfly_item *item, bfly_plan **plan)
+int bfly_plan_make(int type_in, int type_out, bfly_int n, bfly_int items, const bfly_item *item, bfly_plan **plan)
 {
     if (plan) *plan = NULL;
     BFLY_CHECK(1, is_type(type_in));
@@ -228,7 +228,7 @@ static int plan_execute(const bfly_plan *plan, bfly_int count, const void *x, bf
 
 int bfly_plan_create(int type_in, int type_out, bfly_int n, bfly_int items, const bfly_item *item, bfly_plan **plan)
 {
-    REPORT(plan_create(type_in, type_out, n, items, item, plan));
+    REPORT(bfly_plan_make(type_in, type_out, n, items, item, plan));
 }
 
 int bfly_plan_execute(const bfly_plan *plan, bfly_int count, const void *x, bfly_int incx, bfly_int distx, void *y,

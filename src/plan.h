@@ -80,4 +80,7 @@ static inline bfly_complex bfly_number(const void *data, int type, bfly_int i, i
     }
 }
 
+/* bfly_plan_create, of which the error handler does not hear */
+int bfly_plan_make(int type_in, int type_out, bfly_int n, bfly_int items, const bfly_item *item, bfly_plan **plan);
+
 #endif

@@ -16,6 +16,7 @@
 #include <stdio.h>
 
 #include "args.h"
+#include "plan.h"
 
 #if defined(__unix__) || defined(__APPLE__)
 #include <unistd.h>
@@ -275,7 +276,7 @@ static int create(unsigned char *p, bfly_plan **plan)
         data += filled_up(size * numbers);
     }
     bfly_plan *made = NULL;
-    const int rc = bfly_plan_create(p[12], p[13], n, items, item, &made);
+    const int rc = bfly_plan_make(p[12], p[13], n, items, item, &made);
     free(item);
     if (rc == 0) *plan = made;
     return rc < 0 ? BFLY_EFORMAT : rc;

@@ -391,6 +391,61 @@ static void test_handler(void)
     CHECK(bfly_set_error_handler(NULL) == NULL, "there still is a handler");
 }
 
+/* Functions of other kinds: the handler hears of each error once, under the name of the function that was called. */
+static void test_told(void)
+{
+    enum { M = 8 };
+    static float w[3 * M * 2], x[M], y[M];
+    bfly_int size = sizeof x;
+    bfly_info info;
+    bfly_item item = {BFLY_ITEM_BUTTERFLY, BFLY_S, BFLY_NO_TRANS, BFLY_INCREASING, BFLY_UNTIED, w};
+    bfly_plan *plan = NULL, *none = NULL;
+    double f = 0;
+    unsigned char bytes[4096];
+#define TOLD(expected, function, ...)                                                                                  \
+    do {                                                                                                               \
+        told_times = 0;                                                                                                \
+        const int rc = function(__VA_ARGS__);                                                                          \
+        CHECK(rc == (expected), "%s(%s) returned %d", #function, #__VA_ARGS__, rc);                                    \
+        CHECK(told_times == 1 && told_result == rc && strcmp(told_function, #function) == 0,                           \
+              "%s(%s): the handler was called %d times, with %s and %d", #function, #__VA_ARGS__, told_times,          \
+              told_function, told_result);                                                                             \
+    } while (0)
+    TOLD(-1, bfly_sbmv, 0, BFLY_INCREASING, BFLY_UNTIED, M, 1, w, x, 1, 0, y, 1);
+    TOLD(-2, bfly_sbmm, BFLY_ROW_MAJOR, 0, BFLY_NO_TRANS, BFLY_INCREASING, BFLY_UNTIED, M, 1, 1, w, x, 1, 0, y, 1);
+    TOLD(-2, bfly_sfwht, BFLY_NATURAL, 7, 1, 1, x, 1, M, y, 1, M);
+    TOLD(-7, bfly_sfit, BFLY_UNTIED, M, 0, w, NULL, w, M - 1, &f, w, NULL);
+    TOLD(-16, bfly_smul_work, BFLY_NO_TRANS, BFLY_INCREASING, BFLY_UNTIED, M, 1, 1, w, x, 1, M, 0, y, 1, M, NULL, NULL);
+    TOLD(-5, bfly_smul_work, BFLY_NO_TRANS, BFLY_INCREASING, BFLY_UNTIED, M, -1, 1, w, x, 1, M, 0, y, 1, M, x, &size);
+    TOLD(-19, bfly_sgrad_work, BFLY_NO_TRANS, BFLY_INCREASING, BFLY_UNTIED, 0, M, 1, w, x, 1, M, x, 1, M, w, y, 1, M, x,
+         NULL);
+    TOLD(-1, bfly_set_isa, NULL);
+    TOLD(-3, bfly_plan_create, BFLY_S, BFLY_S, 7, 1, &item, &none);
+    CHECK(bfly_plan_create(BFLY_S, BFLY_S, M, 1, &item, &plan) == 0, "no plan");
+    TOLD(-2, bfly_plan_execute, plan, -1, x, 1, M, y, 1, M);
+    TOLD(-10, bfly_plan_execute_work, plan, 1, x, 1, M, y, 1, M, x, NULL);
+    TOLD(-1, bfly_plan_info, NULL, &info);
+    TOLD(-2, bfly_plan_item, plan, 1, &item);
+    TOLD(-3, bfly_plan_to_memory, plan, bytes, 8, &size);
+    TOLD(-2, bfly_plan_save, plan, "");
+    TOLD(BFLY_EIO, bfly_plan_load, "there/is/none.plan", &none);
+    TOLD(BFLY_EFORMAT, bfly_plan_from_memory, bytes, 8, &none);
+
+    /* refused by the plan's own checks, behind those of the file: an order that there is not, with a right checksum */
+    CHECK(bfly_plan_to_memory(plan, bytes, sizeof bytes, &size) == 0, "to memory");
+    uint64_t sum = UINT64_MAX;
+    bytes[40 + 12] = 77;
+    for (bfly_int i = 0; i < size - 8; i++) {
+        sum ^= bytes[i];
+        for (int b = 0; b < 8; b++) sum = sum & 1 ? sum >> 1 ^ 0xC96C5795D7870F42u : sum >> 1;
+    }
+    for (int i = 0; i < 8; i++) bytes[size - 8 + i] = (unsigned char)(~sum >> 8 * i);
+    TOLD(BFLY_EFORMAT, bfly_plan_from_memory, bytes, size, &none);
+    bfly_plan_destroy(plan);
+    CHECK(none == NULL, "a plan was made");
+#undef TOLD
+}
+
 int main(void)
 {
     CHECK(bfly_set_error_handler(remember) == NULL, "there is a handler at the start");
@@ -402,6 +457,7 @@ int main(void)
         test_relaxed(t);
         test_factors(t);
     }
+    test_told();
     test_handler();
     return finish("errors");
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "reference.h"
@@ -40,12 +41,59 @@ void free(void *p)
     __libc_free(p);
 }
 
-enum { MUL, GRAD, PERM, PERM_IN_PLACE, RELAXED, RELAXED_GRAD, FWHT, DENSE, WHATS };
+enum { MUL, GRAD, BMV, BMM, PERM, PERM_IN_PLACE, RELAXED, RELAXED_GRAD, FWHT, DENSE, FIT, WHATS };
 
 typedef struct memory {
     void *w, *x, *y, *gw, *gx, *prob;
     bfly_int *perm;
 } memory;
+
+/* one vector of stride 1, and columns of a row-major matrix */
+static int call_bmv(int t, int form, bfly_int n, const memory *m)
+{
+    const float c1[2] = {1, 0}, c0[2] = {0, 0};
+    const double z1[2] = {1, 0}, z0[2] = {0, 0};
+#define BMV(t, one, zero) bfly_##t##bmv(BFLY_NO_TRANS, BFLY_INCREASING, form, n, one, m->w, m->x, 1, zero, m->y, 1)
+    switch (t) {
+    case TYPE_S: return BMV(s, 1, 0);
+    case TYPE_D: return BMV(d, 1, 0);
+    case TYPE_C: return BMV(c, c1, c0);
+    case TYPE_Z: return BMV(z, z1, z0);
+    case TYPE_CS: return BMV(cs, c1, c0);
+    default: return BMV(zd, z1, z0);
+    }
+#undef BMV
+}
+
+static int call_bmm(int t, int form, bfly_int n, bfly_int count, const memory *m)
+{
+    const float c1[2] = {1, 0}, c0[2] = {0, 0};
+    const double z1[2] = {1, 0}, z0[2] = {0, 0};
+#define BMM(t, one, zero)                                                                                              \
+    bfly_##t##bmm(BFLY_ROW_MAJOR, BFLY_LEFT, BFLY_NO_TRANS, BFLY_INCREASING, form, n, count, one, m->w, m->x, count,   \
+                  zero, m->y, count)
+    switch (t) {
+    case TYPE_S: return BMM(s, 1, 0);
+    case TYPE_D: return BMM(d, 1, 0);
+    case TYPE_C: return BMM(c, c1, c0);
+    case TYPE_Z: return BMM(z, z1, z0);
+    case TYPE_CS: return BMM(cs, c1, c0);
+    default: return BMM(zd, z1, z0);
+    }
+#undef BMM
+}
+
+/* of a matrix of size n in x, with one permutation */
+static int call_fit(int t, int form, bfly_int n, const memory *m)
+{
+    double f;
+    switch (t) {
+    case TYPE_S: return bfly_sfit(form, n, 1, m->w, m->prob, m->x, n, &f, m->gw, m->gx);
+    case TYPE_D: return bfly_dfit(form, n, 1, m->w, m->prob, m->x, n, &f, m->gw, m->gx);
+    case TYPE_C: return bfly_cfit(form, n, 1, m->w, m->prob, m->x, n, &f, m->gw, m->gx);
+    default: return bfly_zfit(form, n, 1, m->w, m->prob, m->x, n, &f, m->gw, m->gx);
+    }
+}
 
 static int act(int what, int t, int form, bfly_int n, bfly_int count, const memory *m)
 {
@@ -56,6 +104,9 @@ static int act(int what, int t, int form, bfly_int n, bfly_int count, const memo
     case GRAD:
         return call_grad(t, BFLY_NO_TRANS, BFLY_INCREASING, form, 0, n, count, m->w, m->x, 1, n, m->x, 1, n, m->gw,
                          m->gx, 1, n);
+    case BMV: return call_bmv(t, form, n, m);
+    case BMM: return call_bmm(t, form, n, count, m);
+    case FIT: return call_fit(t, form, count, m);
     case PERM: return call_perm(t, BFLY_NO_TRANS, n, count, m->perm, m->x, 1, n, m->y, 1, n);
     case PERM_IN_PLACE: return call_perm(t, BFLY_NO_TRANS, n, count, m->perm, m->y, 1, n, m->y, 1, n);
     case RELAXED: return call_relaxed(t, BFLY_NO_TRANS, n, count, m->prob, m->x, 1, n, m->y, 1, n);
@@ -203,6 +254,59 @@ static void test_plan_memory(void)
     }
 }
 
+/* Every allocation of a plan's way to memory and file and back refused in turn, those of the C library's streams too. */
+static int store_step(int step, const bfly_plan *plan, const char *path, unsigned char *bytes, bfly_int *size,
+                      bfly_plan **made)
+{
+    switch (step) {
+    case 0: return bfly_plan_to_memory(plan, bytes, *size, size);
+    case 1: return bfly_plan_from_memory(bytes, *size, made);
+    case 2: return bfly_plan_save(plan, path);
+    default: return bfly_plan_load(path, made);
+    }
+}
+
+static void test_stored_plan_memory(void)
+{
+    enum { N = 64 };
+    static float w[6 * N * 4];
+    static unsigned char bytes[65536];
+    char path[] = "/tmp/butterfly-memory-XXXXXX";
+    const int file = mkstemp(path);
+    for (int i = 0; i < 6 * N * 4; i++) w[i] = (float)random_real();
+    const bfly_item item = {BFLY_ITEM_BUTTERFLY, BFLY_C, BFLY_NO_TRANS, BFLY_INCREASING, BFLY_UNTIED, w};
+    bfly_plan *plan = NULL;
+    CHECK(file >= 0 && close(file) == 0, "no temporary file");
+    CHECK(bfly_plan_create(BFLY_C, BFLY_C, N, 1, &item, &plan) == 0, "create");
+    CHECK(bfly_plan_save(plan, path) == 0, "save");
+    for (int step = 0; step < 4; step++)
+        for (int refused = 1; refused < 100; refused++) {
+            bfly_plan *made = NULL;
+            bfly_int size = sizeof bytes;
+            if (step == 1) CHECK(bfly_plan_to_memory(plan, NULL, 0, &size) == 0, "size");
+            refuse_after = refused, taken = given_back = 0, watching = 1;
+            const int rc = store_step(step, plan, path, bytes, &size, &made);
+            watching = refuse_after = 0;
+            if (taken < refused) { /* nothing was refused */
+                CHECK(rc == 0 && (step != 1 || refused > 5) && (step != 2 || refused > 1), "step %d returned %d after %d",
+                      step, rc, taken);
+                watching = 1;
+                bfly_plan_destroy(made);
+                watching = 0;
+                CHECK(taken == given_back, "step %d: %d allocations, %d given back", step, taken, given_back);
+                break;
+            }
+            /* a stream works without its buffer; that it cannot be opened is told by errno */
+            const int good = rc == 0 || rc == BFLY_ENOMEM || (step >= 2 && rc == BFLY_EIO);
+            CHECK(good, "step %d, allocation %d refused: returned %d", step, refused, rc);
+            if (rc == 0) bfly_plan_destroy(made);
+            CHECK(rc == 0 || (made == NULL && taken - 1 == given_back), "step %d without %d: %d taken, %d given back", step,
+                  refused, taken - 1, given_back);
+        }
+    bfly_plan_destroy(plan);
+    CHECK(remove(path) == 0, "%s is gone", path);
+}
+
 int main(void)
 {
     bfly_set_num_threads(1); /* the OpenMP runtime allocates when it starts its threads */
@@ -212,10 +316,11 @@ int main(void)
         for (int t = 0; t < TYPES; t++)
             for (int form = 0; form < 2; form++)
                 for (int what = 0; what < WHATS; what++) {
-                    if (what >= PERM && (t > TYPE_Z || (form && what != DENSE))) continue;
-                    test(what, t, all_forms[form], 3, what == DENSE ? 4 : 2);
-                    test(what, t, all_forms[form], 10, what == DENSE ? 256 : 40);
-                    test(what, t, all_forms[form], 14, what == DENSE ? 16 : 1);
+                    const int square = what == DENSE || what == FIT;
+                    if (what >= PERM && (t > TYPE_Z || (form && !square))) continue;
+                    test(what, t, all_forms[form], 3, square ? 4 : 2);
+                    test(what, t, all_forms[form], 10, square ? 256 : 40);
+                    test(what, t, all_forms[form], 14, square ? 16 : 1);
                     if (i == 0 && (what == PERM || what == PERM_IN_PLACE)) test(what, t, all_forms[form], 18, 2);
                 }
     }
@@ -227,5 +332,6 @@ int main(void)
             test_work(what, 4096, 1, threads);
         }
     test_plan_memory();
+    test_stored_plan_memory();
     return finish("memory");
 }
