@@ -352,6 +352,13 @@ def test_transforms_are_found_to_the_last_digits_from_any_seed(make, n):
         check(result, make(n, seed), 1e-12)
 
 
+@pytest.mark.parametrize("make", [targets.dft, targets.hadamard])
+def test_tied_factors_are_found_with_the_permutation_of_untied_ones(make):
+    found = gradient(make(256), seed=0)
+    check(found, make(256), 1e-12)
+    assert found.tied and found.factors[0].n_parameters == 4 * 255
+
+
 @pytest.mark.parametrize("make", [targets.dct, targets.dst, targets.hartley, lambda n: targets.dct(n, 4)])
 @pytest.mark.parametrize("n", [16, 32])
 def test_real_transforms_are_real_parts_with_tied_factors(make, n):

@@ -266,7 +266,7 @@ def _tie(new, fit, tol):
     """Fit tied factors with the permutation that was found; keep them if they are within the tolerance."""
     other = new(True, "enumerate")
     other.harden(fit.choices)
-    other.adam(cosine(0.1, 0.001, 300), stop=READY)
+    other.adam(np.full(1000, 0.02), stop=READY)
     if other.error > 10 * READY:
         return fit
     _finish(other)
