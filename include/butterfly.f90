@@ -107,7 +107,7 @@ module butterfly
   type, bind(C), public :: bfly_info
     integer(bfly_int) :: n, items
     integer(c_int) :: type_in, type_out
-    integer(bfly_int) :: bytes, passes, stages, reduced_stages, fallback_stages, hadamard_stages
+    integer(bfly_int) :: bytes, passes, stages, reduced_stages, fallback_stages, hadamard_stages, fft_stages
     real(c_double) :: flops, growth, error
     type(c_ptr) :: isa
   end type

@@ -352,6 +352,9 @@ BFLY_API int bfly_zpeel(bfly_int count, bfly_int pairs, bfly_int columns, int gr
  * zero, every number stays normal, and no intermediate result grows by more than 2^60 (single) or 2^500 (double) over that
  * of the plain product; other stages keep four numbers. Results may therefore overflow for |x| > largest / (n growth),
  * where the product itself might not; infinities and NaN spread in another pattern. Errors keep the bound of bfly_?mul.
+ * Where all stages of a complex butterfly are diagonal times [[1, w], [1, -w]] up to rounding, as for every factorization of a
+ * discrete Fourier transform between two diagonals, it is stored that way: w alone, made equal where the stages of the
+ * transform repeat it, again up to rounding. A reversal of bits before or after such a chain moves no numbers of its own.
  * Factors (1, 1; 1, -1) times a constant use additions only. Diagonals next to a butterfly are absorbed in it.
  */
 enum bfly_type { BFLY_S = 's', BFLY_D = 'd', BFLY_C = 'c', BFLY_Z = 'z' };
@@ -376,6 +379,7 @@ typedef struct bfly_info {
     bfly_int reduced_stages;  /* with two multiplications a pair */
     bfly_int fallback_stages; /* kept at four because reducing them was not safe */
     bfly_int hadamard_stages; /* with additions only */
+    bfly_int fft_stages;      /* as [[1, w], [1, -w]], with one multiplication a pair */
     double flops;             /* real additions and multiplications for a vector */
     double growth;            /* of intermediate results over those of the plain product */
     double error;             /* |error| <= error eps (|S_L| ... |S_1| |x|), of the longest chain of stages */

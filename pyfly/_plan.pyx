@@ -275,6 +275,7 @@ cdef class Plan:
             "reduced_stages": info.reduced_stages,
             "fallback_stages": info.fallback_stages,
             "hadamard_stages": info.hadamard_stages,
+            "fft_stages": info.fft_stages,
             "flops": info.flops,
             "growth": info.growth,
             "error": info.error,

@@ -105,7 +105,7 @@ cdef extern from "butterfly.h" nogil:
     ctypedef struct bfly_info:
         bfly_int n, items
         int type_in, type_out
-        bfly_int bytes, passes, stages, reduced_stages, fallback_stages, hadamard_stages
+        bfly_int bytes, passes, stages, reduced_stages, fallback_stages, hadamard_stages, fft_stages
         double flops, growth, error
         const char *isa
     int bfly_plan_create(int type_in, int type_out, bfly_int n, bfly_int items, const bfly_item *item, bfly_plan **plan)

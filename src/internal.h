@@ -11,6 +11,11 @@
  * q stages of stride < W and e stages that join whole groups:
  *
  *     strides   1 2 4 | 8 16 | 32 64 | 128 256 |         W = 8, increasing:  q = 3, e = 2, then e = 2 each
+ *
+ * After a reversal of bits the first strides join rows that are far apart in the caller's memory: no stage is inside a
+ * register. The first pass reads groups at distance n / 2^e, and trades its e register bits for e lane bits on the way
+ * to the tile, so that the lanes there are the lowest bits of the position as everywhere else; with W > 2^e one bit is
+ * left, which the second pass trades. A reversal after decreasing strides is the same backwards.
  */
 #ifndef BFLY_INTERNAL_H
 #define BFLY_INTERNAL_H
@@ -43,7 +48,9 @@
 #endif
 
 /* SMALL: any q, e = 0;  LOW1 .. LOW3: q = log2 W, e = 1 .. 3;  PAIRS2, PAIRS3: q = 0, e = 2, 3. PLAIN
- * passes have e <= 2. */
+ * passes have e <= 2. With a reversal of bits, q = 0:  IN, OUT: e = min(3, log2 W), the caller's side reversed;  SWAP2,
+ * SWAP3: e = 2, 3, the bit that is left;  SQUARE: n = 64, all of it in registers, from the caller's side to the
+ * caller's side. */
 enum bfly_pass_kind {
     BFLY_PASS_SMALL,
     BFLY_PASS_LOW1,
@@ -51,24 +58,44 @@ enum bfly_pass_kind {
     BFLY_PASS_PAIRS2,
     BFLY_PASS_LOW3,
     BFLY_PASS_PAIRS3,
+    BFLY_PASS_SWAP2,
+    BFLY_PASS_SWAP3,
+    BFLY_PASS_IN,
+    BFLY_PASS_OUT,
+    BFLY_PASS_SQUARE,
     BFLY_PASS_KINDS,
     BFLY_PLAIN_KINDS = BFLY_PASS_LOW3
 };
 
 /* What a stage of a pass multiplies by. PLAIN: y = D x + O partner(x); REDUCED: y = x + t partner(x) (plans only); LAST:
- * REDUCED, but the last stage of the pass PLAIN; HADAMARD: +-1, no coefficients. */
-enum bfly_pass_form { BFLY_PASS_PLAIN, BFLY_PASS_LAST, BFLY_PASS_REDUCED, BFLY_PASS_HADAMARD, BFLY_PASS_FORMS };
+ * REDUCED, but the last stage of the pass PLAIN; HADAMARD: +-1, no coefficients. FFT: [[1, w], [1, -w]], one number a
+ * pair; FFT_LAST: FFT, but the last stage PLAIN; DFT: FFT, but scaled, and the first two stages with w = 1 and +-i. */
+enum bfly_pass_form {
+    BFLY_PASS_PLAIN,
+    BFLY_PASS_LAST,
+    BFLY_PASS_REDUCED,
+    BFLY_PASS_HADAMARD,
+    BFLY_PASS_FFT,
+    BFLY_PASS_FFT_LAST,
+    BFLY_PASS_DFT,
+    BFLY_PASS_FORMS
+};
 
 typedef struct bfly_pass {
     int kind, form;
     int q, e;         /* stages inside a register; stages between groups */
     int lh;           /* log2 of the distance h between the groups of a block */
     bfly_int first, nblocks; /* blocks in a row: first .. nblocks - 1, first = 0 but for a share of a pass */
-    bfly_int period;  /* block b uses coefficient block b % period */
+    bfly_int period;  /* block b uses coefficient block (b >> shift) % period */
+    int shift;        /* of a plan, not in a PLAIN pass: else 0 */
     bfly_int bcoef;   /* coefficients of a block */
     bfly_int coef;    /* coefficients before this pass */
     const void *data; /* of a plan: the coefficients of this pass, coef = 0 */
+    bfly_int step[3]; /* IN, OUT, SWAP2, SWAP3: between the groups of a block in the tile, for each bit of a register */
+    const bfly_int *at; /* IN, OUT: the first group in the tile of a block */
 } bfly_pass;
+
+enum { BFLY_REVERSED_IN = 1, BFLY_REVERSED_OUT = 2 };
 
 typedef struct bfly_program {
     bfly_int n, row; /* length of a vector; of a row, max(n, 4 W) */
@@ -77,6 +104,7 @@ typedef struct bfly_program {
     int tied, increasing;   /* how the caller stores the factors */
     int transpose, conj;    /* what op does to a block */
     int complex_w, complex_x;
+    int reversed;           /* of a plan: BFLY_REVERSED_IN or _OUT */
     int npass;
     bfly_int ncoef; /* packed coefficients in all, each a vector of W (complex: re and im) */
     bfly_pass pass[BFLY_MAX_LOGN];
@@ -130,6 +158,7 @@ typedef struct bfly_chain {
     int complex_first, complex_last;   /* the tile after loading and before storing */
     const bfly_int *perm_in, *perm_out; /* tile[i] = x[perm_in[i]]; y[i] = tile[perm_out[i]]; NULL: the identity */
     int reversed_in, reversed_out;     /* perm_in, perm_out is the reversal of bits */
+    int rides_in, rides_out;           /* the first, last pass has the reversal: its side of the caller is a run of numbers */
     int two_tiles;                     /* some step needs another tile to write to */
     bfly_int steps;
     const bfly_step *step;

@@ -198,10 +198,14 @@ static int plan_execute(const bfly_plan *plan, bfly_int count, const void *x, bf
             J.block = bfly_tile_count(shape, real);
         }
     }
+    /* passes that have a reversal in them take runs of numbers */
+    const int staged = (C->rides_in && (incx != 1 || !C->complex_in)) || (C->rides_out && (incy != 1 || !C->complex_out));
+    const int square = C->rides_in && C->rides_out && C->steps == 1;
+    if (square && !staged) J.block = 64;
     if (J.block > count) J.block = count;
     J.tile = bfly_tile_bytes(shape, real, J.block);
     const bfly_int blocks = (count + J.block - 1) / J.block;
-    const size_t tiles = J.tile * (C->two_tiles ? 2 : 1);
+    const size_t tiles = square && !staged ? 0 : J.tile * (C->two_tiles || staged ? 2 : 1);
     int threads = bfly_threads_for((plan->info.flops + 4.0 * (double)plan->n) * (double)count * (double)real * 0.5);
     if (threads > blocks) threads = (int)blocks;
     bfly_work memory;

@@ -48,6 +48,21 @@ void *bfly_plan_alloc(bfly_plan *plan, double bytes);
 /* plan_chain.c: 0, -2 or BFLY_ENOMEM */
 int bfly_plan_build(bfly_plan *plan);
 
+/* plan_passes.c: passes that read (BFLY_REVERSED_IN) or write (_OUT) the caller's numbers in reversed order; alone: there
+ * are no other steps. 1, BFLY_ENOMEM, or 0: there are none for this n. */
+int bfly_plan_reversed(bfly_plan *plan, bfly_program *P, int side, int alone);
+
+/* plan_pack.c: the k-th stage of a pass: its stride as a power of two; its numbers to their places */
+int bfly_plan_stride(const bfly_program *P, const bfly_pass *A, int k);
+void bfly_plan_put_stage(const bfly_program *P, const bfly_pass *A, int precision, int k, const bfly_complex *D,
+                         const bfly_complex *O, void *out);
+/* the numbers of the first stages of a DFT pass, O those of its third */
+void bfly_plan_put_dft(const bfly_program *P, const bfly_pass *A, int precision, double scale, double sign,
+                       const bfly_complex *O, void *out);
+/* vectors of coefficients of the pass, in a form; after what repeats is dropped */
+bfly_int bfly_plan_set_form(bfly_pass *A, int form);
+bfly_int bfly_plan_shorten(bfly_pass *A, char *packed, size_t bytes);
+
 /* plan_reduce.c: the passes of a butterfly and their numbers; without_diagonals: pre and post could not be absorbed.
  * 0, BFLY_ENOMEM, or -1: ask again for a program whose passes have at most two stages between registers. */
 int bfly_plan_reduce(bfly_plan *plan, const bfly_node *node, bfly_program *P, int *without_diagonals);

@@ -193,6 +193,28 @@ static int add_scaling(writer *R, const bfly_complex *d, double scale, int is_co
     return 0;
 }
 
+/* A butterfly with a reversal of bits at that side, where it is at that end of the chain: 1, 0 or an error. */
+static int write_reversed(writer *R, const bfly_node *N, int side, int alone)
+{
+    bfly_plan *plan = R->plan;
+    const bfly_item *I = N->item;
+    const bfly_kernels *k = plan->isa->kernels[plan->precision];
+    int without = 0;
+    if (N->kind != BFLY_NODE_BUTTERFLY || !N->is_complex || (side == BFLY_REVERSED_IN && R->steps > 0)) return 0;
+    if (!R->is_complex && (R->steps > 0 || plan->chain.complex_in)) return 0;
+    bfly_program *P = bfly_plan_alloc(plan, sizeof *P);
+    if (!P) return BFLY_ENOMEM;
+    bfly_program_init(P, I->op, I->order, I->form, plan->n, 1, 1, k->logw, k->most);
+    const int found = bfly_plan_reversed(plan, P, side, alone);
+    if (found != 1) return found;
+    const int result = bfly_plan_reduce(plan, N, P, &without);
+    if (result) return result == -1 ? 0 : result;
+    to_complex(R);
+    add_step(R, BFLY_STEP_BUTTERFLY)->P = P;
+    plan->info.bytes += plan->n / 8 >> k->logw << 3;
+    return 1;
+}
+
 static int write_butterfly(writer *R, const bfly_node *N)
 {
     bfly_plan *plan = R->plan;
@@ -205,7 +227,8 @@ static int write_butterfly(writer *R, const bfly_node *N)
     if (!P) return BFLY_ENOMEM;
     if (plan->n > (bfly_int)1 << k->logw && bfly_plan_is_hadamard(plan, N, &scale)) {
         bfly_program_init(P, BFLY_NO_TRANS, BFLY_INCREASING, BFLY_UNTIED, plan->n, 0, R->is_complex, k->logw, k->most);
-        for (int i = 0; i < P->npass; i++) P->pass[i].form = BFLY_PASS_HADAMARD;
+        P->reversed = 0;
+        for (int i = 0; i < P->npass; i++) P->pass[i].form = BFLY_PASS_HADAMARD, P->pass[i].shift = 0;
         plan->info.stages += plan->logn;
         plan->info.hadamard_stages += plan->logn;
         plan->info.passes += P->npass;
@@ -214,6 +237,7 @@ static int write_butterfly(writer *R, const bfly_node *N)
         return scale == 1 ? 0 : add_scaling(R, NULL, scale, 0);
     }
     bfly_program_init(P, I->op, I->order, I->form, plan->n, N->is_complex, R->is_complex, k->logw, k->most);
+    P->reversed = 0;
     int result = bfly_plan_reduce(plan, N, P, &without);
     if (result < 0) { /* a pass with three stages between registers would be PLAIN */
         bfly_program_init(P, I->op, I->order, I->form, plan->n, N->is_complex, R->is_complex, k->logw, 2);
@@ -251,6 +275,19 @@ static int to_steps(const chain *Q)
         const bfly_node *N = &Q->node[i];
         int result = 0;
         last_real = 0;
+        if (i + 1 < n) { /* a reversal of bits may ride in the butterfly beside it */
+            const int alone = n == 2;
+            if (i == 0 && N->kind == BFLY_NODE_PERMUTE && is_reversal(plan, N->perm))
+                result = write_reversed(&R, N + 1, BFLY_REVERSED_IN, alone);
+            else if (N[1].kind == BFLY_NODE_PERMUTE && is_reversal(plan, N[1].perm) &&
+                     (i == n - 2 || (i == n - 3 && N[2].kind == BFLY_NODE_REAL && !C->complex_out)))
+                result = write_reversed(&R, N, BFLY_REVERSED_OUT, alone);
+            if (result < 0) return result;
+            if (result) {
+                i++;
+                continue;
+            }
+        }
         switch (N->kind) {
         case BFLY_NODE_BUTTERFLY: result = write_butterfly(&R, N); break;
         case BFLY_NODE_DIAGONAL: result = add_scaling(&R, N->diag, 1, N->is_complex); break;
@@ -281,6 +318,8 @@ static int to_steps(const chain *Q)
     C->reversed_out = is_reversal(plan, C->perm_out);
     C->steps = R.steps;
     C->step = R.step;
+    C->rides_in = R.steps > 0 && R.step[0].P && R.step[0].P->reversed & BFLY_REVERSED_IN;
+    C->rides_out = R.steps > 0 && R.step[R.steps - 1].P && R.step[R.steps - 1].P->reversed & BFLY_REVERSED_OUT;
     for (bfly_int i = 0; i < C->steps; i++)
         C->two_tiles |= C->step[i].kind != BFLY_STEP_BUTTERFLY && C->step[i].kind != BFLY_STEP_DIAGONAL;
     return 0;

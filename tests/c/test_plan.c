@@ -178,7 +178,7 @@ static void check_chain(const chain *C, bfly_int count, long number, const char 
         bfly_info info;
         CHECK(bfly_plan_info(plan, &info) == 0 && info.n == n && info.items == C->items && strcmp(info.isa, isa) == 0,
               "case %ld: info", number);
-        CHECK(info.reduced_stages + info.fallback_stages + info.hadamard_stages <= info.stages, "case %ld: stages", number);
+        CHECK(info.reduced_stages + info.fallback_stages + info.hadamard_stages + info.fft_stages <= info.stages, "case %ld: stages", number);
         rc = bfly_plan_execute(plan, count, x.origin, inc, dist, y.origin, incy, disty);
         CHECK(rc == 0, "case %ld: execute returned %d", number, rc);
         bfly_int bad = 0;
@@ -254,6 +254,93 @@ static void test_draws(int logn, const char *isa)
             bfly_plan_destroy(plan);
             chain_free(&C);
         }
+}
+
+/* ---- Fourier transforms ---- */
+
+static num over(num a, num b)
+{
+    long double m = b.re * b.re + b.im * b.im;
+    return scaled(mul_num(a, conj_num(b)), 1 / m);
+}
+
+/* Random diagonals between the stages of untied factors: the same matrix, nothing equal in its numbers any more. */
+static void change_gauge(bfly_int n, int increasing, num *w)
+{
+    int logn = log2_int(n);
+    num *d = must_alloc((size_t)n * sizeof *d), *next = must_alloc((size_t)n * sizeof *next);
+    for (bfly_int p = 0; p < n; p++) d[p] = (num){1, 0};
+    for (int k = 0; k < logn; k++) {
+        int ls = increasing ? k : logn - 1 - k;
+        bfly_int stride = (bfly_int)1 << ls;
+        for (bfly_int p = 0; p < n; p++) {
+            long double a = 3.2L * random_real();
+            next[p] = k == logn - 1 ? (num){1, 0} : scaled((num){cosl(a), sinl(a)}, 1 + random_real() / 2);
+        }
+        for (bfly_int i = 0; i < n / 2; i++) {
+            bfly_int p = 2 * (i - i % stride) + i % stride, q = p + stride;
+            num *m = w + 4 * (k * (n / 2) + i);
+            m[0] = over(mul_num(m[0], next[p]), d[p]), m[1] = over(mul_num(m[1], next[p]), d[q]);
+            m[2] = over(mul_num(m[2], next[q]), d[p]), m[3] = over(mul_num(m[3], next[q]), d[q]);
+        }
+        memcpy(d, next, (size_t)n * sizeof *d);
+    }
+    free(d);
+    free(next);
+}
+
+/* Factors of a Fourier transform, as they are, scaled, with a diagonal behind it, or with any diagonals between the stages;
+ * the reversal of bits before or after it, or not at all. */
+static void test_fourier(int logn, const char *isa)
+{
+    bfly_int n = (bfly_int)1 << logn;
+    for (long number = 0; number < (effort() > 1 ? 192 : logn > 8 ? 24 : 64); number++) {
+        random_seed((uint64_t)(500 * logn + number));
+        int is_double = number & 1, increasing = number >> 1 & 1, how = (int)(number / 4 % 4), reversal = (int)random_below(3) > 0;
+        chain C = {.n = n, .is_double = is_double, .type_in = type_letter(is_double, random_below(6) > 0)};
+        C.type_out = type_letter(is_double, 1);
+        int form = how == 3 || random_below(2) ? BFLY_UNTIED : BFLY_TIED;
+        bfly_int numbers = numbers_in(n, form);
+        void *factors = must_alloc((size_t)(2 * numbers) * sizeof(double));
+        int order = increasing ? BFLY_INCREASING : BFLY_DECREASING, direction = random_below(2) ? BFLY_FORWARD : BFLY_INVERSE;
+        CHECK((is_double ? bfly_zfft_factors(direction, order, form, n, factors)
+                         : bfly_cfft_factors(direction, order, form, n, factors)) == 0, "factors");
+        num *w = must_alloc((size_t)numbers * sizeof *w);
+        for (bfly_int i = 0; i < numbers; i++) w[i] = get_num(factors, 1, is_double, i);
+        for (bfly_int i = 0; i < numbers && how == 1; i++) w[i] = scaled(w[i], sqrtl(0.5L));
+        if (how == 3) change_gauge(n, increasing, w);
+        bfly_int *perm = must_alloc((size_t)n * sizeof *perm);
+        for (bfly_int i = 0; i < n; i++) {
+            perm[i] = 0;
+            for (bfly_int b = 1; b < n; b *= 2) perm[i] = 2 * perm[i] + (i & b ? 1 : 0);
+        }
+        free(factors);
+        bfly_item B = {BFLY_ITEM_BUTTERFLY, type_letter(is_double, 1), all_ops[random_below(4)], order, form,
+                       pack_nums(w, numbers, 1, is_double)};
+        for (bfly_int i = 0; i < numbers; i++) w[i] = get_num(B.data, 1, is_double, i);
+        int first = increasing == (B.op == BFLY_NO_TRANS || B.op == BFLY_CONJ); /* on this side the strides are small */
+        C.stages = logn;
+        if (reversal && first) C.item[C.items++] = (bfly_item){BFLY_ITEM_PERMUTATION, 0, BFLY_NO_TRANS, 0, 0, perm};
+        C.w[C.items] = w;
+        C.item[C.items++] = B;
+        if (reversal && !first) C.item[C.items++] = (bfly_item){BFLY_ITEM_PERMUTATION, 0, BFLY_TRANS, 0, 0, perm};
+        for (int k = 0; k < C.items; k++) C.data[k] = (void *)C.item[k].data;
+        if (how == 2) add(&C, BFLY_ITEM_DIAGONAL, 1, RANDOM);
+        check_chain(&C, logn > 8 ? 1 + number % 5 : 1 + number % 7, number, isa);
+        bfly_plan *plan;
+        bfly_info info;
+        CHECK(bfly_plan_create(C.type_in, C.type_out, n, C.items, C.item, &plan) == 0, "create");
+        bfly_plan_info(plan, &info);
+        CHECK(info.fallback_stages == 0, "n=%lld case %ld: %lld stages kept", (long long)n, number, (long long)info.fallback_stages);
+        if (logn >= 10 && strcmp(isa, "scalar") != 0) /* without a reversal, those inside registers have another form */
+            CHECK(info.fft_stages > (reversal && strncmp(isa, "avx", 3) == 0 ? 8 : 0) && info.fft_stages + info.reduced_stages >= logn - 1,
+                  "n=%lld case %ld reversal %d isa %s: %lld stages recognised", (long long)n, number, reversal, isa,
+                  (long long)info.fft_stages);
+        bfly_plan_destroy(plan);
+        for (int k = 0; k < C.items; k++) free(C.data[k]), C.data[k] = NULL;
+        if (!reversal) free(perm);
+        chain_free(&C);
+    }
 }
 
 /* ---- items, threads, instruction sets, errors ---- */
@@ -444,6 +531,7 @@ int main(void)
     for (int i = 0; (isa = isa_name(i)) != NULL; i++) {
         bfly_set_isa(isa);
         for (int logn = 0; logn <= (effort() ? 11 : 7); logn++) test_chains(logn, logn > 8 ? cases / 6 : cases, isa);
+        for (int logn = 1; logn <= 12; logn++) test_fourier(logn, isa);
         test_draws(3, isa);
         test_draws(7, isa);
         test_draws(10, isa);
