@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 import pyfly
-from pyfly._learn._baselines import alternatives, rest_of_largest
+from pyfly import targets
+from pyfly._learn import _compress
+from pyfly._learn._baselines import alternatives, pursuit, rest_of_largest, truncated
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -14,6 +16,13 @@ def cauchy(n):
     return 1 / (x[:, None] - np.arange(n) - 0.37)
 
 
+@pytest.fixture
+def short_races(monkeypatch):
+    """Fewer evaluations than quality asks for."""
+    monkeypatch.setattr(_compress, "_HEATS", ((60, 4), (150, 2)))
+
+
+@pytest.mark.usefixtures("short_races")
 @pytest.mark.parametrize("turned", [False, True])
 def test_deeper_products_leave_less(turned):
     target = cauchy(32).T if turned else cauchy(32)
@@ -29,12 +38,68 @@ def test_deeper_products_leave_less(turned):
     assert {other.name for other in found.alternatives} >= {"low rank", "sparse"}
 
 
+@pytest.mark.usefixtures("short_races")
 def test_complex_target_and_other_size():
     rng = np.random.default_rng(0)
     target = rng.standard_normal((12, 16)) + 1j * rng.standard_normal((12, 16))
     one, two = (pyfly.learn(target, max_depth=depth) for depth in (1, 2))
     assert two.relative_error < one.relative_error
     assert two.verify(target) == two.relative_error
+
+
+def test_one_factor_is_at_its_optimum():
+    target = targets.legendre(64)
+    found = pyfly.learn(target)
+    assert found.model == "BP" and found.permutation_in_words == "identity"
+    assert found.relative_error < 0.546
+    # any start ends there: it is the optimum as far as can be seen
+    again = pyfly.learn(target, seed=5, method="auto", tied=False)
+    assert again.relative_error == pytest.approx(found.relative_error, rel=1e-2)
+
+
+@pytest.mark.usefixtures("short_races")
+def test_the_smallest_depth_within_a_tolerance():
+    target = cauchy(32)
+    one = pyfly.learn(target).relative_error
+    assert pyfly.learn(target, tol=1.01 * one, max_depth=3).model in ("BP", "(BP)^T")
+    found = pyfly.learn(target, tol=0.97 * one, max_depth=3)
+    assert found.converged and found.model in ("BPBP", "(BPBP)^T")
+
+
+def test_units_are_norms_of_the_jacobian():
+    n, rng = 8, np.random.default_rng(0)
+    twiddles = rng.standard_normal((2, 3, 4, 2, 2))
+    perms = [rng.permutation(n), rng.permutation(n)]
+
+    def dense(twiddles):
+        x = np.eye(n)
+        for twiddle, perm in zip(twiddles, perms, strict=True):
+            x = pyfly.butterfly_multiply(twiddle, x[:, perm])
+        return x
+
+    moved = _compress._units(twiddles, perms)
+    for index in np.ndindex(*twiddles.shape):
+        step = np.zeros_like(twiddles)
+        step[index] = 1
+        assert moved[index] == pytest.approx(np.linalg.norm(dense(twiddles + step) - dense(twiddles)), rel=1e-10)
+
+
+def test_pursuit_separates_what_can_be_separated():
+    n, rng = 48, np.random.default_rng(3)
+    low = rng.standard_normal((n, 2)) @ rng.standard_normal((2, n))
+    spikes = np.where(rng.random((n, n)) < 0.05, 10 * rng.standard_normal((n, n)), 0)
+    found, basis = pursuit(low + spikes, 10)
+    assert np.linalg.norm(found - low) < 1e-4 * np.linalg.norm(low)
+    assert np.linalg.norm(low @ basis[:, 2:]) < 1e-4 * np.linalg.norm(low)
+
+
+@pytest.mark.parametrize("rank", [3, 20])
+def test_truncation_of_large_matrices(rank):
+    target = np.random.default_rng(0).standard_normal((400, 410))
+    values = np.linalg.svd(target, compute_uv=False)
+    assert truncated(target, rank) == pytest.approx(np.linalg.norm(values[rank:]), rel=1e-8)
+    left, right = target[:, :rank], target[:rank]
+    assert truncated(left @ right, rank) < 1e-10 * np.linalg.norm(left @ right)
 
 
 def test_the_winner_is_named():

@@ -15,6 +15,7 @@ import numpy as np
 
 from pyfly._learn import _peel
 from pyfly._learn._cluster import guess
+from pyfly._learn._compress import single
 from pyfly._learn._convolution import convolution, hankel
 from pyfly._learn._corner import assemble
 from pyfly._learn._disorder import disordered
@@ -245,6 +246,9 @@ def _greedy(search):
     if search.error < _FITS**0.5 or (search.best is not None and not fits("BP", search.model)):
         return False
     found = _peel.peel(search.target, tol=search.tol, tied=search.tied, progress=search.progress)
+    if search.tied is not True and found.history[-1] > _FITS**0.5 and len(search.target) > 2:
+        # greedy choices at the levels are not always the best
+        found = min(found, single(search.target), key=lambda found: found.history[-1])
     if search.best is None:
         search.best, search.error = found, found.history[-1]
         return search.error <= search.tol

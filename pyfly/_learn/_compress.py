@@ -4,36 +4,72 @@ Free factors, permutations the identity or the bit reversal, all stages fitted a
 
     f = 1/2 ||T - B_k P_k ... B_1 P_1||_F^2
 
-Several starts are scored by short fits: the optimum for k - 1 with a factor near the identity added on either side, and
-random unitary factors for the choices of permutations. This is a compression at a budget of 2 k n log2 n numbers,
-not an approximation to any accuracy; on smooth kernels low rank is often better, and `learn` says so.
+Several starts race: the optimum for k - 1 with a factor near the identity added on either side, and random unitary
+factors for the choices of permutations, of T and of its transpose; those that lead go on. This is a compression at a
+budget of 2 k n log2 n numbers, not an approximation to any accuracy; on smooth kernels low rank is often better, and
+`learn` says so.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from itertools import product
 
 import numpy as np
 
 from pyfly._learn._bases import bit_reversal
 from pyfly._learn._found import Found
+from pyfly._learn._levels import split
 
-_SHORT, _LONG = 40, 300
+# Evaluations of the heats of a race, and how many starts go on from each; for sizes up to _FULL, fewer beyond. One
+# factor is soon done; of several, what leads after a hundred evaluations is seldom best in the end.
+_ONE_FACTOR = ((60, 2), (240, 2))
+_HEATS = ((400, 6), (900, 2), (2000, 2))
+_FULL = 64
+_LEAST = 6
+# Variables change unit after so many evaluations.
+_LAP = 100
+# How far added factors are from the identity.
+_NEAR = (0.01, 0.03)
 
 
-def compress(target, start, depth, *, tol, seed=0, progress=None):
-    """Fit (BP)^k for k = 2 ... depth, each from the best of the one before and from random factors.
+@dataclass
+class _Runner:
+    """A product on its way: of the target or of its transpose, first factor to act first."""
+
+    turned: bool
+    twiddles: np.ndarray
+    perms: list
+    error: float = np.inf
+    history: list = field(default_factory=list)
+
+
+def single(target):
+    """The best of four products B P by peeling: the identity or the bit reversal, of the matrix or its transpose.
 
     Parameters
     ----------
     target : ndarray of float64 or complex128, shape (n, n)
         n a power of two, at least 4.
-    start : Found
-        A product of one butterfly and one permutation, either way round.
+
+    Returns
+    -------
+    Found
+    """
+    return _found(min(_projections(target), key=lambda runner: runner.error), 1.0, "peeled off in a fixed order")
+
+
+def compress(target, depth, *, tol, seed=0, progress=None):
+    """Fit (BP)^k for k = 1 ... depth, each from the best of the one before and from random factors.
+
+    Parameters
+    ----------
+    target : ndarray of float64 or complex128, shape (n, n)
+        n a power of two, at least 4.
     depth : int
         Largest k.
     tol : float
-        Relative error at which to stop.
+        Relative error at which to stop: the smallest k that reaches it.
     seed : int
     progress : callable, optional
 
@@ -42,35 +78,56 @@ def compress(target, start, depth, *, tol, seed=0, progress=None):
     Found
         Of the depth with the least error. The history is the relative error of every evaluation of its fits.
     """
-    turned = start.model == "(BP)^T"
-    view = target.T if turned else target
-    n, rng = len(view), np.random.default_rng(seed)
-    norm = float(np.linalg.norm(view))
-    unit = np.ascontiguousarray(view.T) * (np.sqrt(n) / norm)
-    chain, history = _first(start, turned, np.sqrt(n) / norm), []
-    error, chain = _fit(unit, chain, _LONG, history)
-    orders = (np.arange(n), bit_reversal(n))
-    for k in range(2, depth + 1):
-        if error <= tol:
+    n, rng = len(target), np.random.default_rng(seed)
+    scale = np.sqrt(n) / float(np.linalg.norm(target))
+    # columns of the view, real numbers in a row
+    views = [np.ascontiguousarray(view * scale) for view in (target.T, target)]
+    runners = _projections(target)
+    for runner in runners:
+        runner.twiddles[0, -1] *= scale
+    best = None
+    for k in range(1, depth + 1):
+        runners = _race(views, runners, progress, (k - 1) / depth)
+        if best is None or runners[0].error < best.error:
+            best = runners[0]
+        if best.error <= tol:
             break
-        near = _random(n, np.iscomplexobj(unit), rng) * 1e-2
+        if k < depth:
+            runners = _starts(n, k + 1, np.iscomplexobj(target), runners, rng)
+    count = len(best.perms)
+    how = f"{count} free factor{'s' * (count > 1)} fitted by L-BFGS, from the best of several starts"
+    return _found(best, 1 / scale, how)
+
+
+def _projections(target):
+    """Products B P by peeling, without a choice at the levels."""
+    n = len(target)
+    runners = []
+    for turned, perm in product((False, True), (np.arange(n), bit_reversal(n))):
+        view = target.T if turned else target
+        nodes, weights, stages, total = view[:, perm][None], np.ones((1, n)), [], 0.0
+        while nodes.shape[-1] > 2:
+            step = split(nodes, weights, 0)
+            nodes, weights, total = step.children, step.weights, total + step.residual
+            stages.append(step.blocks.reshape(n // 2, 2, 2))
+        twiddle = np.stack([nodes, *stages[::-1]])
+        runners.append(_Runner(turned, twiddle[None], [perm], float(np.sqrt(total) / np.linalg.norm(target))))
+    return runners
+
+
+def _starts(n, k, complex_factors, leaders, rng):
+    """Products of k factors to begin with."""
+    orders = (np.arange(n), bit_reversal(n))
+    runners = []
+    for leader, order, size in product(leaders, orders, _NEAR):
+        near = _random(n, complex_factors, rng) * size
         near[..., 0, 0] += 1
         near[..., 1, 1] += 1
-        starts = [[*chain, (near, orders[0])], [(near, orders[0]), *chain]]
-        starts += [
-            [(_random(n, np.iscomplexobj(unit), rng), perm) for perm in perms] for perms in product(orders, repeat=k)
-        ]
-        tried = []
-        for index, begin in enumerate(starts):
-            if progress is not None:
-                progress((k - 2 + index / len(starts)) / (depth - 1), f"(BP)^{k}: start {index + 1} of {len(starts)}")
-            tried.append((*_fit(unit, begin, _SHORT, []), begin))
-        best = min(tried, key=lambda result: result[0])
-        longer, deeper = _fit(unit, best[1], _LONG, history)
-        if longer >= error:
-            break
-        error, chain = longer, deeper
-    return _found(chain, error, history, norm / np.sqrt(n), turned)
+        runners.append(_Runner(leader.turned, np.stack([*leader.twiddles, near]), [*leader.perms, order]))
+        runners.append(_Runner(leader.turned, np.stack([near, *leader.twiddles]), [order, *leader.perms]))
+    for turned, perms in product((False, True), product(orders, repeat=k)):
+        runners.append(_Runner(turned, np.stack([_random(n, complex_factors, rng) for _ in perms]), list(perms)))
+    return runners
 
 
 def _random(n, complex_factors, rng):
@@ -80,68 +137,99 @@ def _random(n, complex_factors, rng):
     return np.array(random_unitary(n, False, complex_factors, rng), np.complex128 if complex_factors else np.float64)
 
 
-def _first(start, turned, scale):
-    """The single factor as (twiddle, perm), first to act first, in the units of the fit."""
-    factors = tuple(factor.T for factor in start.factors[::-1]) if turned else start.factors
-    butterfly, perm = factors
-    twiddle = np.array(butterfly.twiddle)
-    n = butterfly.shape[0]
-    if butterfly.tied:
-        from pyfly._learn._gradient_fit import untied
+def _race(views, runners, progress, share):
+    """Fit all a little, the better ones longer; the last ones, best first."""
+    n = len(views[0])
+    for heat, (evaluations, keep) in enumerate(_HEATS if len(runners[0].perms) > 1 else _ONE_FACTOR):
+        for index, runner in enumerate(runners):
+            if progress is not None:
+                k = len(runner.perms)
+                progress(share + heat / 10, f"(BP)^{k}: heat {heat + 1}, {index + 1} of {len(runners)}")
+            _fit(views[runner.turned], runner, max(_LEAST, evaluations * _FULL // max(n, _FULL)))
+        runners = sorted(runners, key=lambda runner: runner.error)[:keep]
+    return runners
 
-        twiddle = np.array(untied(twiddle, n))
-    twiddle[-1] *= scale
-    return [(twiddle, perm.perm)]
 
-
-def _fit(unit, chain, evaluations, history):
-    """L-BFGS on all twiddles of a chain: relative error and the chain at the best point met."""
-    from pyfly._functions import butterfly_multiply, butterfly_multiply_grad
+def _fit(columns, runner, evaluations):
+    """L-BFGS on all twiddles, in laps with units of their own."""
+    from pyfly import _fit_chain
     from pyfly._learn._gradient_polish import polish
 
-    n = len(unit)
-    shape, dtype = chain[0][0].shape, np.result_type(unit, chain[0][0])
-    perms = [perm for _, perm in chain]
-    inverses = [np.argsort(perm) for perm in perms]
-    identity = np.eye(n, dtype=dtype)
-
-    def twiddles(theta):
-        return theta.view(dtype).reshape(len(perms), *shape)
+    n, depth = len(columns), len(runner.perms)
+    dtype = columns.dtype
+    mode = 1 if np.iscomplexobj(columns) else 0
+    perms, target = np.stack(runner.perms).astype(np.int64), columns.view(np.float64)
+    theta = np.ascontiguousarray(runner.twiddles, dtype=dtype).ravel().view(np.float64)
+    space = np.empty(_fit_chain.workspace(n, n, depth, mode, False))
+    none = np.empty((depth, 0))
+    norm = float(np.linalg.norm(columns))
 
     def evaluate(theta):
-        factors, inputs, x = twiddles(np.ascontiguousarray(theta)), [], identity
-        for twiddle, perm in zip(factors, perms, strict=True):
-            inputs.append(np.ascontiguousarray(x[:, perm]))
-            x = butterfly_multiply(twiddle, inputs[-1])
-        g = x - unit
-        value = 0.5 * float(np.square(np.abs(g)).sum())
-        gradient = np.empty((len(perms), *shape), dtype)
-        for k in range(len(perms) - 1, -1, -1):
-            gradient[k], g = butterfly_multiply_grad(factors[k], inputs[k], g)
-            g = np.ascontiguousarray(g[:, inverses[k]])
-        return value, gradient.ravel().view(np.float64)
+        gradient = np.empty_like(theta)
+        theta = np.ascontiguousarray(theta)
+        return _fit_chain.distance(theta, target, n, mode, False, perms, none, space, gradient, none), gradient
 
-    norm = float(np.linalg.norm(unit))
-    theta = np.stack([np.asarray(twiddle, dtype) for twiddle, _ in chain]).ravel().view(np.float64)
-    theta, values = polish(theta, evaluate, norm=norm, units=np.ones(len(theta)), evaluations=evaluations)
-    history += [float(np.sqrt(2 * value)) / norm for value in np.minimum.accumulate(values)]
-    best = twiddles(np.ascontiguousarray(theta))
-    return float(np.sqrt(2 * min(values))) / norm, [(best[k].copy(), perm) for k, perm in enumerate(perms)]
+    while evaluations > 0:
+        lap = min(_LAP, evaluations)
+        evaluations -= lap
+        twiddles = theta.view(dtype).reshape(runner.twiddles.shape)
+        moved = np.repeat(_units(twiddles, runner.perms).ravel(), 1 + mode)
+        theta, values = polish(theta, evaluate, norm=norm, units=np.maximum(moved, 1e-4 * moved.max()), evaluations=lap)
+        theta = np.ascontiguousarray(theta)
+        errors = np.sqrt(2 * np.minimum.accumulate(values)) / norm
+        runner.history += [float(error) for error in errors]
+        if len(errors) < lap // 2 or errors[-1] > errors[0] * (1 - 1e-4):
+            break
+    runner.twiddles, runner.error = theta.view(dtype).reshape(runner.twiddles.shape), runner.history[-1]
 
 
-def _found(chain, error, history, scale, turned):
+def _units(twiddles, perms):
+    """How far the product moves with each entry: norm of what goes in times norm of what comes out."""
+    depth, levels, half = twiddles.shape[:3]
+    n = 2 * half
+    pair = np.arange(half)
+    places = [2 * (pair - pair % s) + pair % s for s in 1 << np.arange(levels)]
+    moved = np.empty(twiddles.shape)
+    rows = np.eye(n, dtype=twiddles.dtype)  # of the product so far
+    for k in range(depth):
+        rows = rows[perms[k]]
+        for s, upper in enumerate(places):
+            both = rows[upper], rows[upper + (1 << s)]
+            size = [np.linalg.norm(row, axis=1) for row in both]
+            moved[k, s] = np.stack(size, axis=-1)[:, None]
+            rows = np.empty_like(rows)
+            blocks = twiddles[k, s][..., None]
+            rows[upper] = blocks[:, 0, 0] * both[0] + blocks[:, 0, 1] * both[1]
+            rows[upper + (1 << s)] = blocks[:, 1, 0] * both[0] + blocks[:, 1, 1] * both[1]
+    columns = np.eye(n, dtype=twiddles.dtype)  # of the product to come, as rows
+    for k in range(depth - 1, -1, -1):
+        for s in range(levels - 1, -1, -1):
+            upper = places[s]
+            both = columns[upper], columns[upper + (1 << s)]
+            moved[k, s] *= np.stack([np.linalg.norm(row, axis=1) for row in both], axis=-1)[:, :, None]
+            columns = np.empty_like(columns)
+            blocks = twiddles[k, s][..., None]
+            columns[upper] = blocks[:, 0, 0] * both[0] + blocks[:, 1, 0] * both[1]
+            columns[upper + (1 << s)] = blocks[:, 0, 1] * both[0] + blocks[:, 1, 1] * both[1]
+        before = columns
+        columns = np.empty_like(before)
+        columns[perms[k]] = before
+    return moved
+
+
+def _found(runner, scale, how):
     from pyfly._operators import Butterfly, Permutation
 
     factors = []
-    for k, (twiddle, perm) in enumerate(chain):
-        if k == len(chain) - 1:
+    for k, (twiddle, perm) in enumerate(zip(runner.twiddles, runner.perms, strict=True)):
+        if k == len(runner.perms) - 1:
             twiddle = twiddle.copy()
             twiddle[-1] *= scale
         factors = [Butterfly(twiddle), Permutation(perm), *factors]
-    model = "BP" if len(chain) == 1 else "BPBP" if len(chain) == 2 else f"(BP)^{len(chain)}"
-    perm = chain[0][1]
-    if turned:
+    count = len(runner.perms)
+    model = "BP" if count == 1 else "BPBP" if count == 2 else f"(BP)^{count}"
+    perm = runner.perms[0]
+    if runner.turned:
         factors, model = [factor.T for factor in factors[::-1]], f"({model})^T"
-        perm = np.argsort(chain[-1][1])
-    note = f"No exact form: {len(chain)} free factors fitted by L-BFGS, from the best of several starts."
-    return Found(tuple(factors), model, perm, False, [*history, error], note)
+        perm = np.argsort(runner.perms[-1])
+    return Found(tuple(factors), model, perm, False, [*runner.history, runner.error], f"No exact form: {how}.")

@@ -16,6 +16,10 @@ from pyfly._learn._compress import compress
 from pyfly._learn._corner import assemble
 from pyfly._operators import Scaled
 
+# Relative error up to which a target counts as one with a form, and noise.
+_NOISE = 0.15
+# Largest size at which one factor is fitted: peeled off, it is a few per cent from the optimum.
+_FITTED = 256
 # Largest size at which the algebraic search keeps the kernels to one thread.
 _SERIAL = 2048
 
@@ -91,8 +95,12 @@ def search(matrix, scale, *, method, model, tol, tied, max_depth, expansion, see
             with num_threads(1 if size <= _SERIAL else get_num_threads()):
                 found, error = auto(work, tol=tol, tied=tied, model=model, progress=progress, only_peel=only_peel)
             how = "peel" if only_peel or found.model in ("BP", "(BP)^T") else "auto"
-            if max_depth > 1 and error > tol and model == "auto" and found.model in ("BP", "(BP)^T") and size >= 4:
-                found, how = compress(work, found, max_depth, tol=tol, seed=seed, progress=progress), "auto"
+            floor = tol if max_depth > 1 else max(tol, _NOISE)
+            worth = not only_peel and 4 <= size <= (_FITTED if max_depth == 1 else np.inf)
+            if worth and error > floor and _without_form(found, model, tied):
+                fitted = compress(work, max_depth, tol=tol, seed=seed, progress=progress)
+                if fitted.history[-1] < error:
+                    found, how = fitted, "fit"
     operator = assemble(found, (m, n))
     if scale != 1:
         operator = operator * scale
@@ -106,11 +114,16 @@ def search(matrix, scale, *, method, model, tol, tied, max_depth, expansion, see
     others = []
     error = found.history[-1] if found.history else 0.0
     # a small error is noise: nothing else is worth a look, unless depth was asked for
-    if method == "auto" and error > (tol if max_depth > 1 else max(tol, 0.15)):
+    if method == "auto" and error > (tol if max_depth > 1 else max(tol, _NOISE)):
         others = alternatives(_double(matrix, scale, None), int(operator.n_parameters))
     return Outcome(
         operator, found.model, found.permutation, found.tied, found.history, found.note, how, others, measured
     )
+
+
+def _without_form(found, model, tied):
+    """Whether a greedy product is all there is, and others may stand in for it."""
+    return model == "auto" and tied is not True and found.model in ("BP", "(BP)^T")
 
 
 def _double(matrix, scale, size):
