@@ -58,6 +58,7 @@ def test_rates_are_counted_and_resumed(tmp_path, capsys):
     }  # fmt: skip
     assert all(cell["found"] == 3 and cell["worst_error_found"] < 1e-10 for cell in cells[:1])
     before = file.read_bytes()
-    rates.main(arguments)
+    rates.main([*arguments, "--markdown", str(tmp_path / "rates.md")])
     assert file.read_bytes() == before
+    assert (tmp_path / "rates.md").read_text().count("| DFT |") == 3
     assert capsys.readouterr().out.count("DFT") == 6
