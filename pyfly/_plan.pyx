@@ -9,9 +9,12 @@ cimport numpy as cnp
 
 from pyfly.libbutterfly cimport *
 
+import os
+
 import numpy as np
 
 from pyfly._arrays import as_axis, check_out
+from pyfly._replace import replacing
 
 cnp.import_array()
 
@@ -19,6 +22,7 @@ _KINDS = {"butterfly": BFLY_ITEM_BUTTERFLY, "permutation": BFLY_ITEM_PERMUTATION
           "real_part": BFLY_ITEM_REAL_PART}
 _OPS = {"N": BFLY_NO_TRANS, "T": BFLY_TRANS, "C": BFLY_CONJ_TRANS, "conj": BFLY_CONJ}
 _TYPES = {"f": BFLY_S, "d": BFLY_D, "F": BFLY_C, "D": BFLY_Z}
+_DTYPES = {code: np.dtype(char) for char, code in _TYPES.items()}
 _SINGLE = {"f": "f", "d": "f", "F": "F", "D": "F"}
 _DOUBLE = {"f": "d", "d": "d", "F": "D", "D": "D"}
 
@@ -60,7 +64,8 @@ cdef class Plan:
     -----
     Making one costs about as much as 30 products. A plan never changes: threads may share it. It keeps the instruction
     set that was in use when it was made. Results are those of the operator up to rounding; for vectors near the largest
-    numbers see `info` ("growth").
+    numbers see `info` ("growth"). `save` and `load` share files with C's `bfly_plan_load` and `bfly_plan_save`, and with
+    C++ and Fortran.
 
     Examples
     --------
@@ -79,14 +84,11 @@ cdef class Plan:
     cdef int64_t chunk
     cdef int type_in, type_out  # NumPy's numbers
     cdef int64_t size_in, size_out
-    cdef object operator
 
     def __init__(self, operator, *, dtype=None):
         items = operator._items()
         if operator.shape[0] != operator.shape[1]:
             raise ValueError(f"operator has shape {operator.shape}; a plan needs a square one")
-        self.shape = tuple(operator.shape)
-        self.n = operator.shape[0]
         precision = np.dtype(operator.dtype if dtype is None else dtype)
         if precision.char not in "fdFD":
             raise TypeError(f"dtype={precision} must be float32, float64, complex64 or complex128")
@@ -95,18 +97,24 @@ cdef class Plan:
             kind_in = "f"
         else:
             kind_in = precision.kind
-        single = precision.char in "fF"
-        narrow = _SINGLE if single else _DOUBLE
-        self.dtype_in = np.dtype(narrow["d" if kind_in == "f" else "D"])
+        narrow = _SINGLE if precision.char in "fF" else _DOUBLE
         complex_out = operator.dtype.kind == "c" or (kind_in == "c" and not ends_real)
-        self.dtype_out = np.dtype(narrow["D" if complex_out else "d"])
+        self._create(items, operator.shape[0], narrow["d" if kind_in == "f" else "D"],
+                     narrow["D" if complex_out else "d"], narrow)
+        self._describe()
+
+    cdef _describe(self):
+        """The attributes, from the plan itself."""
+        cdef bfly_info info
+        _raise(bfly_plan_info(self.plan, &info))
+        self.n = info.n
+        self.shape = (info.n, info.n)
+        self.dtype_in, self.dtype_out = _DTYPES[info.type_in], _DTYPES[info.type_out]
         self.type_in, self.type_out = self.dtype_in.num, self.dtype_out.num
         self.size_in, self.size_out = self.dtype_in.itemsize, self.dtype_out.itemsize
-        self.operator = operator
-        self._create(items, narrow)
-        self.chunk = max(1, CHUNK // (self.n * (len(items) + self.n.bit_length())))
+        self.chunk = max(1, CHUNK // (self.n * (info.items + self.n.bit_length())))
 
-    cdef _create(self, items, narrow):
+    cdef _create(self, items, int64_t n, char_in, char_out, narrow):
         cdef bfly_item *c_items = <bfly_item *>malloc((len(items) + 1) * sizeof(bfly_item))
         cdef int result
         cdef size_t address
@@ -130,8 +138,7 @@ cdef class Plan:
                 c_items[i].op = _OPS[item.op]
                 c_items[i].order = BFLY_INCREASING if item.increasing_stride else BFLY_DECREASING
                 c_items[i].form = BFLY_TIED if item.tied else BFLY_UNTIED
-            result = bfly_plan_create(_TYPES[self.dtype_in.char], _TYPES[self.dtype_out.char], self.n, len(items),
-                                      c_items, &self.plan)
+            result = bfly_plan_create(_TYPES[char_in], _TYPES[char_out], n, len(items), c_items, &self.plan)
         finally:
             free(c_items)
         _raise(result)
@@ -299,15 +306,110 @@ cdef class Plan:
         _raise(bfly_plan_to_memory(self.plan, &view[0], size, &size))
         return bytes(data)
 
+    @classmethod
+    def frombytes(cls, data):
+        """The plan that `tobytes`, or C's `bfly_plan_to_memory`, wrote.
+
+        Parameters
+        ----------
+        data : bytes-like
+            All of it and no more; packed again for the instruction set in use.
+
+        Returns
+        -------
+        Plan
+
+        Raises
+        ------
+        ValueError
+            The bytes are damaged, cut short, no plan at all, or of another version of the format.
+        TypeError
+            `data` is not bytes-like.
+
+        Examples
+        --------
+        >>> import numpy as np, pyfly
+        >>> plan = pyfly.Plan.frombytes(pyfly.special.fft(8).plan().tobytes())
+        >>> bool(np.allclose(plan.apply(np.arange(8)), np.fft.fft(np.arange(8))))
+        True
+        """
+        return _from_bytes(data, "data")
+
+    def save(self, path):
+        """Write the plan to a file that `load` and C's `bfly_plan_load` read.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            Written under a temporary name and moved.
+
+        Raises
+        ------
+        OSError
+            The file cannot be written; one that was there is as it was.
+        """
+        data = self.tobytes()
+        with replacing(path) as temporary, open(temporary, "wb") as file:
+            file.write(data)
+
+    @classmethod
+    def load(cls, path):
+        """The plan in a file of `save`, of `Factorization.save_plan`, or of C's `bfly_plan_save`.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+
+        Returns
+        -------
+        Plan
+
+        Raises
+        ------
+        OSError
+            The file cannot be read.
+        ValueError
+            It is damaged, cut short, no plan at all, or of another version of the format.
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> import pyfly
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "dct.plan")
+        ...     pyfly.special.dct(16).plan().save(path)
+        ...     pyfly.Plan.load(path)
+        <16x16 Plan: float64 to float64>
+        """
+        with open(path, "rb") as file:
+            data = file.read()
+        return _from_bytes(data, os.fspath(path))
+
     def __reduce__(self):
-        return _rebuild, (self.operator, self.dtype_in.str)
+        return Plan.frombytes, (self.tobytes(),)
 
     def __repr__(self):
-        return f"<Plan of {self.operator!r}: {self.dtype_in} to {self.dtype_out}>"
+        return f"<{self.n}x{self.n} Plan: {self.dtype_in} to {self.dtype_out}>"
 
 
-def _rebuild(operator, dtype):
-    return Plan(operator, dtype=dtype)
+def _from_bytes(data, source):
+    """source: what an error names"""
+    cdef const unsigned char[::1] view = memoryview(data).cast("B")
+    cdef Plan made = Plan.__new__(Plan)
+    cdef const void *p = &view[0] if view.shape[0] else <const void *>b""
+    cdef bfly_int size = view.shape[0]
+    cdef int result
+    with nogil:
+        result = bfly_plan_from_memory(p, size, &made.plan)
+    if result == BFLY_EVERSION:
+        raise ValueError(f"{source} is a plan of another version of the format than this library reads: write it again "
+                         "with Plan.save or bfly_plan_save of this version")
+    if result == BFLY_EFORMAT:
+        raise ValueError(f"{source}: its {size} bytes are not a whole, undamaged plan, as Plan.save and bfly_plan_save "
+                         "write one")
+    _raise(result)
+    made._describe()
+    return made
 
 
 cdef int _raise(int result) except -1:

@@ -9,7 +9,7 @@ cdef extern from "butterfly.h" nogil:
     int BFLY_UNTIED, BFLY_TIED
     int BFLY_FORWARD, BFLY_INVERSE
     int BFLY_NATURAL, BFLY_PALEY, BFLY_SEQUENCY
-    int BFLY_ENOMEM, BFLY_EOVERFLOW, BFLY_EISA
+    int BFLY_ENOMEM, BFLY_EOVERFLOW, BFLY_EISA, BFLY_EIO, BFLY_EFORMAT, BFLY_EVERSION
 
     int bfly_smul(int op, int order, int form, bfly_int n, bfly_int count, float alpha, const float *w,
                   const float *x, bfly_int incx, bfly_int distx, float beta, float *y, bfly_int incy, bfly_int disty)

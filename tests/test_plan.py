@@ -3,7 +3,10 @@
 import ctypes
 import itertools
 import pickle
+import runpy
+import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -154,3 +157,72 @@ def test_what_python_saves_c_loads(tmp_path):
     damaged[100] ^= 1
     (tmp_path / "dct.plan").write_bytes(damaged)
     assert library.bfly_plan_load(str(tmp_path / "dct.plan").encode(), ctypes.byref(plan)) != 0
+
+
+def test_plans_come_back_from_bytes_and_files(tmp_path):
+    rng = np.random.default_rng(7)
+    for n, dtype in itertools.product((1, 8, 64), "fdFD"):
+        for op in operators(n, dtype):
+            plan = op.plan()
+            x = ref.numbers(rng, (3, n), plan.dtype_in)
+            plan.save(tmp_path / "x.plan")
+            for again in (
+                pyfly.Plan.load(tmp_path / "x.plan"),
+                pyfly.Plan.load(str(tmp_path / "x.plan")),
+                pyfly.Plan.frombytes(memoryview(bytearray(plan.tobytes()))),
+                pickle.loads(pickle.dumps(plan)),
+            ):
+                assert again.info() == plan.info() and again.shape == plan.shape == (n, n)
+                assert again.dtype_in == plan.dtype_in and again.dtype_out == plan.dtype_out
+                assert np.array_equal(again.apply(x), plan.apply(x)) and again.tobytes() == plan.tobytes()
+    assert [p.name for p in tmp_path.iterdir()] == ["x.plan"]
+
+
+def test_what_c_saves_python_loads(tmp_path):
+    plan = pyfly.special.fft(32).plan()
+    data = plan.tobytes()
+    library = ctypes.CDLL(pyfly.get_library())
+    made, path = ctypes.c_void_p(), tmp_path / "c.plan"
+    assert library.bfly_plan_from_memory(data, ctypes.c_int64(len(data)), ctypes.byref(made)) == 0
+    assert library.bfly_plan_save(made, str(path).encode()) == 0
+    library.bfly_plan_destroy(made)
+    x = np.random.default_rng(8).standard_normal((4, 32))
+    assert np.array_equal(pyfly.Plan.load(path).apply(x), plan.apply(x))
+
+
+def test_damaged_plans_are_refused_by_name(tmp_path):
+    data = pyfly.special.dct(8).plan().tobytes()
+    path = tmp_path / "bad.plan"
+    for k in (0, 7, 20, 100, len(data) - 1):
+        damaged = bytearray(data)
+        damaged[k] ^= 4
+        for bad in (damaged, data[:k], data + b"0"):
+            with pytest.raises(ValueError, match="data: its .* bytes are not a whole, undamaged plan"):
+                pyfly.Plan.frombytes(bad)
+            path.write_bytes(bad)
+            with pytest.raises(ValueError, match="bad.plan"):
+                pyfly.Plan.load(path)
+    newer = bytearray(data)
+    newer[8] = 2
+    with pytest.raises(ValueError, match="another version"):
+        pyfly.Plan.frombytes(newer)
+    for wrong in (None, "text", 5):
+        with pytest.raises(TypeError):
+            pyfly.Plan.frombytes(wrong)
+    with pytest.raises(FileNotFoundError):
+        pyfly.Plan.load(tmp_path / "none.plan")
+    with pytest.raises(FileNotFoundError):
+        pyfly.special.dct(8).plan().save(tmp_path / "none" / "x.plan")
+
+
+def test_the_plan_of_the_c_example_is_the_one_that_is_learnt(tmp_path, monkeypatch, capsys):
+    folder = Path(__file__).parent.parent / "libbutterfly" / "examples" / "c"
+    monkeypatch.setattr(sys, "argv", ["learn_dct.py", str(tmp_path / "dct64.plan")])
+    runpy.run_path(str(folder / "learn_dct.py"))
+    assert "64 x 64" in capsys.readouterr().out
+    k, x = np.arange(64), np.random.default_rng(9).standard_normal((5, 64))
+    expect = x @ (np.cos(np.pi * np.outer(k, 2 * k + 1) / 128) / 4).T
+    for path in (tmp_path / "dct64.plan", folder / "dct64.plan"):
+        plan = pyfly.Plan.load(path)
+        assert np.allclose(plan.apply(x), expect, rtol=0, atol=1e-13)
+        assert plan.dtype_in == plan.dtype_out == np.float64

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyfly._learn._words import in_words
-from pyfly._replace import replacing
 
 if TYPE_CHECKING:
     from pyfly._operators import Operator
@@ -209,15 +208,17 @@ class Factorization:
         save_operator(path, self.operator, self._metadata())
 
     def save_plan(self, path):
-        """Write the packed plan of the operator, which a C program loads and executes.
+        """Write the plan of the operator, which a C program loads and executes.
 
         Parameters
         ----------
         path : str or os.PathLike
+
+        See Also
+        --------
+        pyfly.Plan.load : reads it in Python.
         """
-        data = self.operator.plan().tobytes()
-        with replacing(path) as temporary, open(temporary, "wb") as file:
-            file.write(data)
+        self.operator.plan().save(path)
 
     def summary(self):
         """Say in words what was found.

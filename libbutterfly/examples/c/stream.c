@@ -2,6 +2,7 @@
  *
  *     stream PLAN INPUT OUTPUT
  *
+ * PLAN is of bfly_plan_save or of Python: dct64.plan was learnt by learn_dct.py, both beside this file.
  * INPUT holds vectors of the plan's input type one after the other, OUTPUT receives those of its output type. Only one
  * block of vectors is in memory at a time.
  *
