@@ -402,3 +402,23 @@ def test_a_layer_learns_the_fourier_transform():
         loss.backward()
         optimizer.step()
     assert loss.item() < 1e-4
+
+
+@pytest.mark.parametrize("options", [{}, {"complex": True}, {"complex": True, "real_output": False}, {"tied": False}])
+@pytest.mark.parametrize("permutation", ["bit_reversal", "learn", torch.tensor([1, 0, 3, 2, 5, 4, 7, 6]), None])
+def test_a_chain_without_derivatives_gives_the_same_numbers(options, permutation):
+    layer = pt.BPBP(7, 6, permutation=permutation, **options)
+    for x in torch.randn(7), torch.randn(3, 7), torch.randn(2, 3, 7), torch.randn(0, 7), torch.randn(7, 4).mT:
+        with torch.no_grad():
+            got = layer(x)
+        assert torch.equal(got, layer(x))
+    if isinstance(permutation, str) and permutation == "learn":
+        layer.round_permutations()
+    before, x = layer(x), torch.randn(5, 7)
+    with torch.inference_mode():
+        assert torch.equal(layer(x), layer._linear(x) + layer._bias())
+    each = torch.func.vmap(layer)(x)
+    with torch.no_grad():
+        assert_close(torch.func.vmap(layer)(x), each, 1e-6)
+        assert torch.equal(layer.double()(x.double()), layer(x.double()))
+    assert before.shape[-1] == 6

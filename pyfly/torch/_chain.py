@@ -10,9 +10,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from pyfly.torch import _init
+from pyfly import _raw
+from pyfly.torch import _init, _ops
 from pyfly.torch._functional import butterfly_multiply, permute, relaxed_permute
 from pyfly.torch._layers import StructuredLinear, as_size, next_power_of_two, structured
+from pyfly.torch._ops import VECTOR_TYPES
+from pyfly.torch._rules import direct
 
 
 def _permuted(perm, x):
@@ -22,6 +25,14 @@ def _permuted(perm, x):
     if (torch.is_grad_enabled() and x.requires_grad) or (x.is_complex() and x.numel() > perm.numel()):
         return permute(perm, x)
     return x.index_select(-1, perm)
+
+
+def _indices(module):
+    """The indices of a permutation that is hard, on the processor; None for others."""
+    perm = module.perm if isinstance(module, FixedPermutation) else getattr(module, "_perm", None)
+    if isinstance(module, LearnablePermutation) and not module._hard:
+        return None
+    return perm if perm is not None and perm.is_cpu else None
 
 
 def bit_reversal(n):
@@ -213,16 +224,45 @@ class BPChain(StructuredLinear):
         twiddle = torch.view_as_complex(self.twiddle) if self.complex else self.twiddle
         return (twiddle.squeeze(0),) if self.depth == 1 else twiddle.unbind(0)
 
+    def _without_derivatives(self, x):
+        """The product on the processor where no derivative is wanted; None where it is not as simple as that.
+
+        For few vectors torch's views of the factors and the calls between the kernels cost several times the kernels.
+        """
+        twiddle = self.twiddle
+        kind = VECTOR_TYPES.get(x.dtype.to_complex() if self.complex else x.dtype)
+        if kind is None or x.dtype != twiddle.dtype or x.dim() == 0 or not direct(twiddle, x):
+            return None
+        perms = [_indices(module) for module in self.permutations]
+        if any(perm is None for perm in perms) or not twiddle.is_contiguous():
+            return None
+        y, threads = x.reshape(-1, self.n), _ops.threads()
+        place, step = twiddle.data_ptr(), twiddle.stride(0) * twiddle.element_size()
+        for k, perm in enumerate(perms):
+            y = y.index_select(-1, perm)
+            if k == 0 and self.complex:
+                y = y.to(y.dtype.to_complex())
+            rows, n = y.shape
+            at = y.data_ptr()
+            _raw.multiply(threads, kind, 0, True, self.tied, n, rows, place + k * step, at, 1, n, at, 1, n)
+        return y.view(x.shape)
+
     def _linear(self, input):
-        y = self._padded(input, self.n)
+        x = self._padded(input, self.n)
+        y = None if torch.is_grad_enabled() else self._without_derivatives(x)
+        if y is None:
+            y = self._product(x)
+        if y.shape[-1] != self.out_features:
+            y = y[..., : self.out_features]
+        return y.real if self.complex and self.real_output else y
+
+    def _product(self, y):
         factors = self.factors()
         if self.complex and not y.is_complex():
             y = y.to(factors[0].dtype)
         for permutation, twiddle in zip(self.permutations, factors, strict=True):
             y = butterfly_multiply(twiddle, permutation(y), tied=self.tied)
-        if y.shape[-1] != self.out_features:
-            y = y[..., : self.out_features]
-        return y.real if self.complex and self.real_output else y
+        return y
 
     def round_permutations(self):
         """Make every learnt permutation hard. Returns self."""

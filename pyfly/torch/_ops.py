@@ -25,7 +25,7 @@ _F, _D, _C, _Z = torch.float32, torch.float64, torch.complex64, torch.complex128
 # Factors and vectors to the number by which the core knows the pair.
 TYPES = {(_F, _F): 0, (_F, _C): 1, (_C, _C): 2, (_D, _D): 3, (_D, _Z): 4, (_Z, _Z): 5}
 _REAL_TYPES = {pair: number for pair, number in TYPES.items() if not pair[0].is_complex}
-_VECTOR_TYPES = {_F: 0, _C: 2, _D: 3, _Z: 5}
+VECTOR_TYPES = {_F: 0, _C: 2, _D: 3, _Z: 5}
 
 library = torch.library.Library("pyfly", "DEF")
 _pt2 = (torch.Tag.pt2_compliant_tag,)
@@ -382,7 +382,7 @@ def _relaxed_grad_cpu(prob, x, grad):
 def _permute_cpu(perm, x, inverse):
     _check_permute(perm, x)
     n = x.shape[-1]
-    kind = _VECTOR_TYPES.get(x.dtype)
+    kind = VECTOR_TYPES.get(x.dtype)
     if kind is None or n == 0:
         return _permute_any(perm, x, inverse)
     p = _packed(perm)

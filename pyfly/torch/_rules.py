@@ -64,13 +64,18 @@ def multiply_squeezed(factors, x, *options):
     """
     if torch.is_grad_enabled() and not torch.compiler.is_compiling() and not _transforming():
         if factors.requires_grad or x.requires_grad:
-            return _product(2, *options)(factors, x)
+            return _product(_direct(factors, x), 2, *options)(factors, x)
     return apply(multiply_op, factors.view(factors.shape[2:]), x, *options)
 
 
 def _direct(factors, x):
-    """Whether nobody but the C kernel has to see these tensors."""
+    """Whether nobody but the C kernel has to see these tensors; transforms apart."""
     return _plain(factors, x) and not _modes() and not _tracing()
+
+
+def direct(factors, x):
+    """Whether nobody but the C kernel has to see these tensors."""
+    return not torch.compiler.is_compiling() and not _transforming() and _direct(factors, x)
 
 
 def _run(op, factors, x, *args):
@@ -139,23 +144,23 @@ def _multiply_backward(ctx, g):
 
 
 @functools.cache
-def _product(lead, *options):
+def _product(plain, lead, *options):
     """The product as eager code records it, for one set of options, with `lead` leading sizes of 1 of the factors.
 
-    The common case, a first derivative for both operands on the processor, goes to the kernels without detours: for a
-    short vector these cost more than the arithmetic, and so do options that go through autograd.
+    plain: operands that nobody but the kernels has to see. They go there without detours, and their first derivatives
+    too: for a short vector a detour costs more than the arithmetic, and so do options that go through autograd.
     """
 
     def forward(ctx, factors, x):
         ctx.save_for_backward(factors, x)
-        if _direct(factors, x):
+        if plain:
             return multiply_cpu(factors, x, *options, lead=lead)
         return _run(multiply_op, factors.view(factors.shape[lead:]), x, *options)
 
     def backward(ctx, g):
         factors, x = ctx.saved_tensors
         need_w, need_x = ctx.needs_input_grad
-        if need_w and need_x and not torch.is_grad_enabled() and _direct(factors, x) and _plain(g, x):
+        if plain and need_w and need_x and not torch.is_grad_enabled() and _direct(g, x):
             return multiply_grad_cpu(factors, x, g, *options, lead=lead)
         squeezed = factors.view(factors.shape[lead:]) if lead else factors
         gw, gx = _product_gradients(squeezed, x, g, options, need_w, need_x)
@@ -166,7 +171,7 @@ def _product(lead, *options):
 
 
 def _record_product(factors, x, *options):
-    return _product(0, *options)(factors, x)
+    return _product(_direct(factors, x), 0, *options)(factors, x)
 
 
 def _multiply_grad_backward(ctx, d_twiddle, d_x=None):
