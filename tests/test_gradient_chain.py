@@ -218,6 +218,17 @@ def test_relaxed_permutations_of_two_factors_are_rounded():
     assert all(sorted(perm) == list(range(16)) for perm in perms) and found.history[-1] < 1
 
 
+@pytest.mark.parametrize("model, permutation", [("BPBP", "shared a + top ac"), ("BPPBPP", "shared a")])
+def test_several_factors_have_one_relaxed_permutation_each(model, permutation):
+    with pytest.raises(ValueError, match="permutation = .*enumerate"):
+        gradient(targets.dft(8), model=model, permutation=permutation)
+
+
+def test_one_relaxed_permutation_of_a_class_with_two_leaves_the_other_out():
+    found = gradient(targets.dft(16), model="BPP", permutation="shared a", seed=0)
+    assert found.model == "BP" and found.history[-1] < 1e-12
+
+
 def test_gradients_of_logits_of_several_permutations_agree_with_differences():
     logits = parametrisation("shared abc + level a", 16)
     run = Chain(

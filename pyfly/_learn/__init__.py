@@ -65,7 +65,11 @@ def learn(
     progress : callable, optional
         Called as ``progress(fraction, message)``.
     **options
-        Further arguments of the gradient search.
+        Of the gradient search: ``permutation``, how the permutation is found, ``"enumerate"`` or relaxed with logits
+        ``"shared a"``, ``"level a"``, ``"shared abc"``, ``"level abc"``; ``restarts`` (3), ``workers``, attempts at a
+        time, and ``single`` (True), training in single precision. ``search="optuna"`` halves ``trials`` (64) over
+        learning rate and start instead; ``storage``, the URL of a database, and ``study_name`` spread them over
+        processes and machines.
 
     Returns
     -------

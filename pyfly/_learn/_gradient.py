@@ -177,6 +177,11 @@ def _recipes(target, model, tied, permutation, restarts, max_depth, expansion):
             size = padded_size(target.shape, one.expansion)
             if way != "enumerate":
                 parametrisation(way, size)  # refuses unknown names
+                if one.depth > 1 and (one.second or " + " in way):
+                    raise ValueError(
+                        f"permutation = {way!r}: for model = {one.name!r} choose 'enumerate', or for (BP)^k one "
+                        "parametrisation that every factor has"
+                    )
             ways.append(tuned(Recipe(one.name, way, factors), size))
     return ways * (restarts + 1)
 
@@ -218,7 +223,8 @@ def _found(best, scale, tried, total, tol, *, real):
     from pyfly import Product, RealPart
 
     fit, model = best.fit, parse(best.recipe.model)
-    if model.second and not fit.choices.reshape(model.depth, 2, -1)[:, 1].any():
+    choices = fit.choices if fit.choices.ndim == 4 else fit.choices[None]
+    if model.second and not choices[:, 1:].any():
         model = replace(model, second=False)  # P' is the identity
     factors = fit.factors(scale)
     if real and fit.mode != 0:
