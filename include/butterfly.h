@@ -289,7 +289,7 @@ BFLY_API int bfly_crfit(int form, bfly_int n, bfly_int perms, const void *w, con
 BFLY_API int bfly_zrfit(int form, bfly_int n, bfly_int perms, const void *w, const double *prob, const double *a,
                         bfly_int lda, double *f, void *gw, double *gprob);
 
-/* ---- stages taken off a matrix -----------------------------------------------------------------------------------
+/* ---- stages taken off a matrix (experimental) --------------------------------------------------------------------
  *
  * bfly_?peel replaces pairs of rows by one row, on each group of columns by itself, as well as it goes:
  *

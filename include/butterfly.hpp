@@ -30,6 +30,7 @@ using integer = bfly_int;
 enum class op : int { none = BFLY_NO_TRANS, trans = BFLY_TRANS, conj_trans = BFLY_CONJ_TRANS, conj = BFLY_CONJ };
 enum class order : int { increasing = BFLY_INCREASING, decreasing = BFLY_DECREASING };
 enum class form : int { untied = BFLY_UNTIED, tied = BFLY_TIED };
+enum class ordering : int { natural = BFLY_NATURAL, paley = BFLY_PALEY, sequency = BFLY_SEQUENCY };
 enum class direction : int { forward = BFLY_FORWARD, inverse = BFLY_INVERSE };
 enum class layout : int { row_major = BFLY_ROW_MAJOR, col_major = BFLY_COL_MAJOR };
 enum class side : int { left = BFLY_LEFT, right = BFLY_RIGHT };
@@ -115,6 +116,8 @@ template <class X> struct single {
     template <> struct pair<W, X> {                                                                                    \
         static constexpr auto mul = bfly_##t##mul;                                                                     \
         static constexpr auto grad = bfly_##t##grad;                                                                   \
+        static constexpr auto mul_work = bfly_##t##mul_work;                                                           \
+        static constexpr auto grad_work = bfly_##t##grad_work;                                                         \
         static constexpr auto bmv = bfly_##t##bmv;                                                                     \
         static constexpr auto bmm = bfly_##t##bmm;                                                                     \
     };
@@ -128,6 +131,7 @@ BUTTERFLY_PAIR(zd, double, std::complex<double>)
 #define BUTTERFLY_SINGLE(t, X)                                                                                         \
     template <> struct single<X> {                                                                                     \
         static constexpr auto perm = bfly_##t##perm;                                                                   \
+        static constexpr auto fwht = bfly_##t##fwht;                                                                   \
         static constexpr auto relaxed_perm = bfly_##t##relaxed_perm;                                                   \
         static constexpr auto relaxed_perm_grad = bfly_##t##relaxed_perm_grad;                                         \
         static constexpr auto dense = bfly_##t##dense;                                                                 \
@@ -179,6 +183,52 @@ void gradient(op o, order r, form f, bool accumulate, integer n, integer count, 
                                            incgy, distgy, gw, gx, incgx, distgx),
                   "bfly_grad",
                   "op order form accumulate n count w x incx distx gy incgy distgy gw gx incgx distgx");
+}
+
+/* The same in memory of the caller, without an allocation. multiply_bytes and gradient_bytes tell how many bytes such a
+ * call takes, fewer are std::bad_alloc; bfly_?mul_work, bfly_?grad_work */
+template <class W, class X>
+integer multiply_bytes(op o, order r, form f, integer n, integer count, detail::same_t<X> alpha, const W *w, const X *x,
+                       integer incx, integer distx, detail::same_t<X> beta, X *y, integer incy, integer disty)
+{
+    integer bytes = 0;
+    detail::check(detail::pair<W, X>::mul_work(int(o), int(r), int(f), n, count, detail::pass(alpha), w, x, incx, distx,
+                                               detail::pass(beta), y, incy, disty, nullptr, &bytes),
+                  "bfly_mul_work", "op order form n count alpha w x incx distx beta y incy disty work bytes");
+    return bytes;
+}
+template <class W, class X>
+void multiply(op o, order r, form f, integer n, integer count, detail::same_t<X> alpha, const W *w, const X *x,
+              integer incx, integer distx, detail::same_t<X> beta, X *y, integer incy, integer disty, void *work,
+              integer bytes)
+{
+    char none;
+    detail::check(detail::pair<W, X>::mul_work(int(o), int(r), int(f), n, count, detail::pass(alpha), w, x, incx, distx,
+                                               detail::pass(beta), y, incy, disty, work ? work : &none, &bytes),
+                  "bfly_mul_work", "op order form n count alpha w x incx distx beta y incy disty work bytes");
+}
+template <class W, class X>
+integer gradient_bytes(op o, order r, form f, bool accumulate, integer n, integer count, const W *w, const X *x,
+                       integer incx, integer distx, const X *gy, integer incgy, integer distgy, detail::same_t<W> *gw,
+                       detail::same_t<X> *gx, integer incgx, integer distgx)
+{
+    integer bytes = 0;
+    detail::check(detail::pair<W, X>::grad_work(int(o), int(r), int(f), int(accumulate), n, count, w, x, incx, distx,
+                                                gy, incgy, distgy, gw, gx, incgx, distgx, nullptr, &bytes),
+                  "bfly_grad_work",
+                  "op order form accumulate n count w x incx distx gy incgy distgy gw gx incgx distgx work bytes");
+    return bytes;
+}
+template <class W, class X>
+void gradient(op o, order r, form f, bool accumulate, integer n, integer count, const W *w, const X *x, integer incx,
+              integer distx, const X *gy, integer incgy, integer distgy, detail::same_t<W> *gw, detail::same_t<X> *gx,
+              integer incgx, integer distgx, void *work, integer bytes)
+{
+    char none;
+    detail::check(detail::pair<W, X>::grad_work(int(o), int(r), int(f), int(accumulate), n, count, w, x, incx, distx,
+                                                gy, incgy, distgy, gw, gx, incgx, distgx, work ? work : &none, &bytes),
+                  "bfly_grad_work",
+                  "op order form accumulate n count w x incx distx gy incgy distgy gw gx incgx distgx work bytes");
 }
 
 /* y := alpha op(B) x + beta y for one vector; bfly_?bmv */
@@ -234,6 +284,21 @@ void relaxed_permute_gradient(op o, bool accumulate, integer n, integer count, c
                                                        incgy, distgy, gprob, gx, incgx, distgx),
                   "bfly_relaxed_perm_grad",
                   "op accumulate n count prob x incx distx gy incgy distgy gprob gx incgx distgx");
+}
+
+/* ---- the Walsh-Hadamard transform ---- */
+
+/* y := scale H x; bfly_?fwht */
+template <class X>
+void fwht(ordering o, integer n, integer count, detail::real_t<detail::same_t<X>> scale, const X *x, integer incx,
+          integer distx, X *y, integer incy, integer disty)
+{
+    detail::check(detail::single<X>::fwht(int(o), n, count, scale, x, incx, distx, y, incy, disty), "bfly_fwht",
+                  "ordering n count scale x incx distx y incy disty");
+}
+template <class X> void fwht(integer n, integer count, const X *x, X *y, ordering o = ordering::natural)
+{
+    fwht(o, n, count, 1, x, 1, n, y, 1, n);
 }
 
 /* ---- dense matrices and exact factors ---- */
@@ -343,6 +408,24 @@ public:
     {
         detail::check(bfly_plan_execute(plan_, count, x, incx, distx, y, incy, disty), "bfly_plan_execute",
                       "plan count x incx distx y incy disty");
+    }
+
+    /* The same in memory of the caller, without an allocation; fewer bytes than execute_bytes are std::bad_alloc. */
+    integer execute_bytes(integer count, const In *x, integer incx, integer distx, Out *y, integer incy,
+                          integer disty) const
+    {
+        integer bytes = 0;
+        detail::check(bfly_plan_execute_work(plan_, count, x, incx, distx, y, incy, disty, nullptr, &bytes),
+                      "bfly_plan_execute_work", "plan count x incx distx y incy disty work bytes");
+        return bytes;
+    }
+    void operator()(integer count, const In *x, integer incx, integer distx, Out *y, integer incy, integer disty,
+                    void *work, integer bytes) const
+    {
+        char none;
+        detail::check(
+            bfly_plan_execute_work(plan_, count, x, incx, distx, y, incy, disty, work ? work : &none, &bytes),
+            "bfly_plan_execute_work", "plan count x incx distx y incy disty work bytes");
     }
 
     bfly_info info() const

@@ -64,8 +64,8 @@ cdef class Plan:
     -----
     Making one costs about as much as 30 products. A plan never changes: threads may share it. It keeps the instruction
     set that was in use when it was made. Results are those of the operator up to rounding; for vectors near the largest
-    numbers see `info` ("growth"). `save` and `load` share files with C's `bfly_plan_load` and `bfly_plan_save`, and with
-    C++ and Fortran.
+    numbers see `info` ("growth"). `save` and `load` share files with C's `bfly_plan_load` and `bfly_plan_save`, and
+    with C++ and Fortran.
 
     Examples
     --------

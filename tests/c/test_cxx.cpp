@@ -135,6 +135,73 @@ template <class X> void test_single()
     }
 }
 
+// the _work faces: as many bytes as they ask for give the same bits, one fewer is refused
+template <class W, class X> void test_work()
+{
+    const bf::integer n = 256, count = 40, size = n * count;
+    const auto none = bf::op::none;
+    const auto up = bf::order::increasing;
+    const auto untied = bf::form::untied;
+    const auto w = random_vector<W>(bf::factor_count(n));
+    const auto x = random_vector<X>(size);
+    std::vector<X> y(size), want(size), gx(size), want_gx(size);
+    std::vector<W> gw(w.size()), want_gw(w.size());
+    bf::multiply(n, count, w.data(), x.data(), want.data());
+    bf::integer bytes = bf::multiply_bytes(none, up, untied, n, count, 1, w.data(), x.data(), 1, n, 0, y.data(), 1, n);
+    CHECK(bytes > 0 && y[0] == X(0), "multiply_bytes %s: %ld", name<X>(), long(bytes));
+    std::vector<char> work(static_cast<std::size_t>(bytes));
+    bf::multiply(none, up, untied, n, count, 1, w.data(), x.data(), 1, n, 0, y.data(), 1, n, work.data(), bytes);
+    CHECK(y == want, "multiply with work %s", name<X>());
+    int refused = 0;
+    try {
+        bf::multiply(none, up, untied, n, count, 1, w.data(), x.data(), 1, n, 0, y.data(), 1, n, nullptr, bytes - 1);
+    } catch (const std::bad_alloc &) {
+        refused++;
+    }
+    bf::gradient(none, up, untied, false, n, count, w.data(), x.data(), 1, n, x.data(), 1, n, want_gw.data(),
+                 want_gx.data(), 1, n);
+    bytes = bf::gradient_bytes(none, up, untied, false, n, count, w.data(), x.data(), 1, n, x.data(), 1, n, gw.data(),
+                               gx.data(), 1, n);
+    work.resize(static_cast<std::size_t>(bytes));
+    bf::gradient(none, up, untied, false, n, count, w.data(), x.data(), 1, n, x.data(), 1, n, gw.data(), gx.data(), 1, n,
+                 work.data(), bytes);
+    CHECK(bytes > 0 && gw == want_gw && gx == want_gx, "gradient with work %s", name<X>());
+    try {
+        bf::gradient(none, up, untied, false, n, count, w.data(), x.data(), 1, n, x.data(), 1, n, gw.data(), gx.data(),
+                     1, n, nullptr, bytes - 1);
+    } catch (const std::bad_alloc &) {
+        refused++;
+    }
+    const bf::plan<X> plan(n, bf::chain().butterfly(w.data()));
+    plan(x.data(), want.data(), count);
+    bytes = plan.execute_bytes(count, x.data(), 1, n, y.data(), 1, n);
+    work.resize(static_cast<std::size_t>(bytes));
+    plan(count, x.data(), 1, n, y.data(), 1, n, work.data(), bytes);
+    CHECK(y == want, "plan with work %s", name<X>());
+    CHECK(refused == 2, "too little memory was taken, %s", name<X>());
+}
+
+// sequency j of the Hadamard matrix has j changes of sign, its transform there and back is n
+template <class X> void test_fwht()
+{
+    const bf::integer n = 16, count = 3;
+    for (bf::integer j = 0; j < n; j++) {
+        std::vector<X> row(n), y(n);
+        row[j] = X(1);
+        bf::fwht(n, 1, row.data(), y.data(), bf::ordering::sequency);
+        int changes = 0;
+        for (bf::integer i = 1; i < n; i++) changes += y[i] != y[i - 1];
+        CHECK(changes == j, "row %ld of the sequency ordering, %s, has %d changes", long(j), name<X>(), changes);
+    }
+    const auto x = random_vector<X>(n * count);
+    const auto w = bf::hadamard_factors<X>(n);
+    std::vector<X> y(x.size()), want(x.size());
+    bf::fwht(bf::ordering::natural, n, count, 0.5f, x.data(), count, 1, y.data(), 1, n);
+    bf::multiply(bf::op::none, bf::order::increasing, bf::form::untied, n, count, real_t<X>(0.5), w.data(), x.data(),
+                 count, 1, 0, want.data(), 1, n);
+    CHECK(distance(y, want) < tolerance<X>(), "fwht %s", name<X>());
+}
+
 template <class X> void test_fft()
 {
     const bf::integer n = 8;
@@ -261,6 +328,11 @@ static void test_errors()
     const std::vector<bf::integer> twice(n, 1);
     throws_illegal("perm", 4, [&] { bf::permute(n, 1, twice.data(), x.data(), y.data()); });
     throws_illegal("n", 1, [&] { bf::factor_count(12); });
+    throws_illegal("ordering", 1, [&] { bf::fwht(n, 1, x.data(), y.data(), bf::ordering(5)); });
+    throws_illegal("n", 2, [&] { bf::fwht(7, 1, x.data(), y.data()); });
+    throws_illegal("bytes", 16, [&] {
+        bf::multiply(none, up, untied, n, 1, 1, w.data(), x.data(), 1, n, 0, y.data(), 1, n, y.data(), -1);
+    });
     throws_illegal("direction", 1, [&] { bf::fft_factors<std::complex<float>>(n, bf::direction(1)); });
     throws_code(BFLY_EOVERFLOW, [&] {
         bf::multiply(none, up, untied, n, 1, 1, w.data(), x.data(), INT64_MAX, n, 0, y.data(), 1, n);
@@ -307,6 +379,13 @@ int main()
     test_single<double>();
     test_single<std::complex<float>>();
     test_single<std::complex<double>>();
+    test_work<float, float>();
+    test_work<double, std::complex<double>>();
+    test_work<std::complex<float>, std::complex<float>>();
+    test_fwht<float>();
+    test_fwht<double>();
+    test_fwht<std::complex<float>>();
+    test_fwht<std::complex<double>>();
     test_fft<std::complex<float>>();
     test_fft<std::complex<double>>();
     test_plan<float>();
