@@ -35,7 +35,7 @@ class BuildLibraryAndExtension(build_ext):
         self.build_cuda(folder / CUDA_LIBRARY)
         if not self.inplace:
             (folder / "include").mkdir(exist_ok=True)
-            for header in sorted((ROOT / "include").glob("*.h*")):
+            for header in sorted((ROOT / "include").iterdir()):
                 shutil.copy(header, folder / "include" / header.name)
         for extension in self.extensions:
             extension.library_dirs.insert(0, str(folder))

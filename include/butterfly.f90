@@ -11,6 +11,7 @@
 !     call butterfly_multiply(w, x, y [, op, order, alpha, beta, dim, info])           y := alpha op(B) x + beta y
 !     call butterfly_gradient(w, x, gy, gw, gx [, op, order, accumulate, dim, info])   gw and gx as in bfly_?grad
 !     call butterfly_permute(perm, x, y [, op, dim, info])                             y(i) = x(perm(i))
+!     call butterfly_fwht(x, y [, ordering, scale, dim, info])                         y := scale H x
 !     call butterfly_dense(w, a [, op, order, info])                                   a(i, j) := op(B)
 !     call butterfly_fft_factors(w [, direction, order, info])
 !     call butterfly_hadamard_factors(w [, order, info])
@@ -26,7 +27,9 @@
 !
 ! info is the result of the C function, 0 for success; a wrong shape counts as the C argument it belongs to. Without
 ! info an error stops the program and tells its reason. Output arrays must not be the input arrays: what works in place
-! is called by its C name, with c_loc. All functions of butterfly.h are declared here under their C names.
+! is called by its C name, with c_loc; so is what works in memory of the caller (bfly_?mul_work and its kin). All stable
+! functions of butterfly.h are declared here under their C names. Texts end with c_null_char: bfly_set_isa("avx2" //
+! c_null_char); an error handler is c_funloc of a subroutine (function, result) with bind(C) and value arguments.
 module butterfly
   use, intrinsic :: iso_c_binding
   implicit none
@@ -38,6 +41,7 @@ module butterfly
   integer(c_int), parameter, public :: BFLY_INCREASING = 201, BFLY_DECREASING = 202
   integer(c_int), parameter, public :: BFLY_UNTIED = 211, BFLY_TIED = 212
   integer(c_int), parameter, public :: BFLY_FORWARD = 221, BFLY_INVERSE = 222
+  integer(c_int), parameter, public :: BFLY_NATURAL = 231, BFLY_PALEY = 232, BFLY_SEQUENCY = 233
   integer(c_int), parameter, public :: BFLY_ITEM_BUTTERFLY = 241, BFLY_ITEM_PERMUTATION = 242
   integer(c_int), parameter, public :: BFLY_ITEM_DIAGONAL = 243, BFLY_ITEM_REAL_PART = 244
   integer(c_int), parameter, public :: BFLY_S = iachar("s"), BFLY_D = iachar("d"), BFLY_C = iachar("c")
@@ -46,7 +50,7 @@ module butterfly
   integer(c_int), parameter, public :: BFLY_EIO = 4, BFLY_EFORMAT = 5, BFLY_EVERSION = 6
   integer, parameter, public :: bfly_int = c_int64_t
 
-  public :: butterfly_multiply, butterfly_gradient, butterfly_permute, butterfly_dense
+  public :: butterfly_multiply, butterfly_gradient, butterfly_permute, butterfly_fwht, butterfly_dense
   public :: butterfly_fft_factors, butterfly_hadamard_factors, butterfly_message, butterfly_chain, butterfly_plan
 
   interface butterfly_multiply
@@ -57,6 +61,9 @@ module butterfly
   end interface
   interface butterfly_permute
     module procedure permute_s, permute_d, permute_c, permute_z
+  end interface
+  interface butterfly_fwht
+    module procedure fwht_s, fwht_d, fwht_c, fwht_z
   end interface
   interface butterfly_dense
     module procedure dense_s, dense_d, dense_c, dense_z
@@ -134,6 +141,54 @@ module butterfly
       integer(c_int), value :: op, order, form
       integer(bfly_int), value :: n, count, incx, distx, incy, disty
       type(c_ptr), value :: alpha, beta, w, x, y
+    end function
+    integer(c_int) function c_mul_work_s(op, order, form, n, count, alpha, w, x, incx, distx, beta, y, incy, disty, &
+                                         work, bytes) bind(C)
+      import
+      integer(c_int), value :: op, order, form
+      integer(bfly_int), value :: n, count, incx, distx, incy, disty
+      real(c_float), value :: alpha, beta
+      type(c_ptr), value :: w, x, y, work
+      integer(bfly_int), intent(inout) :: bytes
+    end function
+    integer(c_int) function c_mul_work_d(op, order, form, n, count, alpha, w, x, incx, distx, beta, y, incy, disty, &
+                                         work, bytes) bind(C)
+      import
+      integer(c_int), value :: op, order, form
+      integer(bfly_int), value :: n, count, incx, distx, incy, disty
+      real(c_double), value :: alpha, beta
+      type(c_ptr), value :: w, x, y, work
+      integer(bfly_int), intent(inout) :: bytes
+    end function
+    integer(c_int) function c_mul_work_c(op, order, form, n, count, alpha, w, x, incx, distx, beta, y, incy, disty, &
+                                         work, bytes) bind(C)
+      import
+      integer(c_int), value :: op, order, form
+      integer(bfly_int), value :: n, count, incx, distx, incy, disty
+      type(c_ptr), value :: alpha, beta, w, x, y, work
+      integer(bfly_int), intent(inout) :: bytes
+    end function
+    integer(c_int) function c_grad_work(op, order, form, accumulate, n, count, w, x, incx, distx, gy, incgy, distgy, &
+                                        gw, gx, incgx, distgx, work, bytes) bind(C)
+      import
+      integer(c_int), value :: op, order, form, accumulate
+      integer(bfly_int), value :: n, count, incx, distx, incgy, distgy, incgx, distgx
+      type(c_ptr), value :: w, x, gy, gw, gx, work
+      integer(bfly_int), intent(inout) :: bytes
+    end function
+    integer(c_int) function c_fwht_s(ordering, n, count, scale, x, incx, distx, y, incy, disty) bind(C)
+      import
+      integer(c_int), value :: ordering
+      integer(bfly_int), value :: n, count, incx, distx, incy, disty
+      real(c_float), value :: scale
+      type(c_ptr), value :: x, y
+    end function
+    integer(c_int) function c_fwht_d(ordering, n, count, scale, x, incx, distx, y, incy, disty) bind(C)
+      import
+      integer(c_int), value :: ordering
+      integer(bfly_int), value :: n, count, incx, distx, incy, disty
+      real(c_double), value :: scale
+      type(c_ptr), value :: x, y
     end function
     integer(c_int) function c_bmv_s(op, order, form, n, alpha, w, x, incx, beta, y, incy) bind(C)
       import
@@ -249,6 +304,27 @@ module butterfly
       integer(bfly_int), value :: count, incx, distx, incy, disty
       type(c_ptr), value :: plan, x, y
     end function
+    integer(c_int) function bfly_plan_execute_work(plan, count, x, incx, distx, y, incy, disty, work, bytes) &
+      bind(C, name="bfly_plan_execute_work")
+      import
+      integer(bfly_int), value :: count, incx, distx, incy, disty
+      type(c_ptr), value :: plan, x, y, work
+      integer(bfly_int), intent(inout) :: bytes
+    end function
+    integer(c_int) function bfly_plan_item(plan, i, item) bind(C, name="bfly_plan_item")
+      import
+      type(c_ptr), value :: plan
+      integer(bfly_int), value :: i
+      type(bfly_item), intent(inout) :: item
+    end function
+    integer(c_int) function bfly_set_isa(name) bind(C, name="bfly_set_isa")
+      import
+      character(kind=c_char), intent(in) :: name(*)
+    end function
+    type(c_funptr) function bfly_set_error_handler(handler) bind(C, name="bfly_set_error_handler")
+      import
+      type(c_funptr), value :: handler
+    end function
     integer(c_int) function bfly_plan_save(plan, path) bind(C, name="bfly_plan_save")
       import
       type(c_ptr), value :: plan
@@ -282,7 +358,8 @@ module butterfly
     end subroutine
   end interface
   public :: bfly_plan_create, bfly_plan_execute, bfly_plan_save, bfly_plan_load, bfly_plan_to_memory
-  public :: bfly_plan_from_memory, bfly_plan_info, bfly_plan_destroy
+  public :: bfly_plan_from_memory, bfly_plan_info, bfly_plan_item, bfly_plan_destroy, bfly_plan_execute_work
+  public :: bfly_set_isa, bfly_set_error_handler
 
   procedure(c_mul_s), bind(C, name="bfly_smul"), public :: bfly_smul
   procedure(c_mul_d), bind(C, name="bfly_dmul"), public :: bfly_dmul
@@ -296,6 +373,22 @@ module butterfly
   procedure(c_grad), bind(C, name="bfly_zgrad"), public :: bfly_zgrad
   procedure(c_grad), bind(C, name="bfly_csgrad"), public :: bfly_csgrad
   procedure(c_grad), bind(C, name="bfly_zdgrad"), public :: bfly_zdgrad
+  procedure(c_mul_work_s), bind(C, name="bfly_smul_work"), public :: bfly_smul_work
+  procedure(c_mul_work_d), bind(C, name="bfly_dmul_work"), public :: bfly_dmul_work
+  procedure(c_mul_work_c), bind(C, name="bfly_cmul_work"), public :: bfly_cmul_work
+  procedure(c_mul_work_c), bind(C, name="bfly_zmul_work"), public :: bfly_zmul_work
+  procedure(c_mul_work_c), bind(C, name="bfly_csmul_work"), public :: bfly_csmul_work
+  procedure(c_mul_work_c), bind(C, name="bfly_zdmul_work"), public :: bfly_zdmul_work
+  procedure(c_grad_work), bind(C, name="bfly_sgrad_work"), public :: bfly_sgrad_work
+  procedure(c_grad_work), bind(C, name="bfly_dgrad_work"), public :: bfly_dgrad_work
+  procedure(c_grad_work), bind(C, name="bfly_cgrad_work"), public :: bfly_cgrad_work
+  procedure(c_grad_work), bind(C, name="bfly_zgrad_work"), public :: bfly_zgrad_work
+  procedure(c_grad_work), bind(C, name="bfly_csgrad_work"), public :: bfly_csgrad_work
+  procedure(c_grad_work), bind(C, name="bfly_zdgrad_work"), public :: bfly_zdgrad_work
+  procedure(c_fwht_s), bind(C, name="bfly_sfwht"), public :: bfly_sfwht
+  procedure(c_fwht_d), bind(C, name="bfly_dfwht"), public :: bfly_dfwht
+  procedure(c_fwht_s), bind(C, name="bfly_cfwht"), public :: bfly_cfwht
+  procedure(c_fwht_d), bind(C, name="bfly_zfwht"), public :: bfly_zfwht
   procedure(c_bmv_s), bind(C, name="bfly_sbmv"), public :: bfly_sbmv
   procedure(c_bmv_d), bind(C, name="bfly_dbmv"), public :: bfly_dbmv
   procedure(c_bmv_c), bind(C, name="bfly_cbmv"), public :: bfly_cbmv
@@ -476,6 +569,18 @@ contains
     integer, intent(in), optional :: dim
     a%op = either(op, BFLY_NO_TRANS)
     a%n = n
+    call read_vectors(a, x, -5, dim)
+    if (a%rc == 0) a%rc = same_shape(x, y, -8)
+  end function
+
+  ! Of a Walsh-Hadamard transform: x and y are the arguments 5 and 8 of bfly_?fwht; n is what x has along dim.
+  pure type(arguments) function of_fwht(x, y, dim) result(a)
+    integer(bfly_int), intent(in) :: x(:), y(:)
+    integer, intent(in), optional :: dim
+    integer :: along
+    along = 1
+    if (present(dim)) along = dim
+    if (along >= 1 .and. along <= size(x)) a%n = x(along)
     call read_vectors(a, x, -5, dim)
     if (a%rc == 0) a%rc = same_shape(x, y, -8)
   end function
@@ -809,6 +914,74 @@ contains
     if (a%rc == 0) a%rc = bfly_zperm(a%op, a%n, a%count, c_loc(from_zero), c_loc(x), a%inc, a%dist, c_loc(y), &
                                        a%inc, a%dist)
     call finish("bfly_zperm", a%rc, info)
+  end subroutine
+
+  subroutine fwht_s(x, y, ordering, scale, dim, info)
+    real(c_float), intent(in), target, contiguous :: x(..)
+    real(c_float), intent(inout), target, contiguous :: y(..)
+    integer(c_int), intent(in), optional :: ordering
+    real(c_float), intent(in), optional :: scale
+    integer, intent(in), optional :: dim
+    integer(c_int), intent(out), optional :: info
+    real(c_float) :: factor
+    type(arguments) :: a
+    a = of_fwht(shape(x, bfly_int), shape(y, bfly_int), dim)
+    factor = 1
+    if (present(scale)) factor = scale
+    if (a%rc == 0) a%rc = bfly_sfwht(either(ordering, BFLY_NATURAL), a%n, a%count, factor, c_loc(x), a%inc, a%dist, &
+                                    c_loc(y), a%inc, a%dist)
+    call finish("bfly_sfwht", a%rc, info)
+  end subroutine
+
+  subroutine fwht_d(x, y, ordering, scale, dim, info)
+    real(c_double), intent(in), target, contiguous :: x(..)
+    real(c_double), intent(inout), target, contiguous :: y(..)
+    integer(c_int), intent(in), optional :: ordering
+    real(c_double), intent(in), optional :: scale
+    integer, intent(in), optional :: dim
+    integer(c_int), intent(out), optional :: info
+    real(c_double) :: factor
+    type(arguments) :: a
+    a = of_fwht(shape(x, bfly_int), shape(y, bfly_int), dim)
+    factor = 1
+    if (present(scale)) factor = scale
+    if (a%rc == 0) a%rc = bfly_dfwht(either(ordering, BFLY_NATURAL), a%n, a%count, factor, c_loc(x), a%inc, a%dist, &
+                                    c_loc(y), a%inc, a%dist)
+    call finish("bfly_dfwht", a%rc, info)
+  end subroutine
+
+  subroutine fwht_c(x, y, ordering, scale, dim, info)
+    complex(c_float_complex), intent(in), target, contiguous :: x(..)
+    complex(c_float_complex), intent(inout), target, contiguous :: y(..)
+    integer(c_int), intent(in), optional :: ordering
+    real(c_float), intent(in), optional :: scale
+    integer, intent(in), optional :: dim
+    integer(c_int), intent(out), optional :: info
+    real(c_float) :: factor
+    type(arguments) :: a
+    a = of_fwht(shape(x, bfly_int), shape(y, bfly_int), dim)
+    factor = 1
+    if (present(scale)) factor = scale
+    if (a%rc == 0) a%rc = bfly_cfwht(either(ordering, BFLY_NATURAL), a%n, a%count, factor, c_loc(x), a%inc, a%dist, &
+                                    c_loc(y), a%inc, a%dist)
+    call finish("bfly_cfwht", a%rc, info)
+  end subroutine
+
+  subroutine fwht_z(x, y, ordering, scale, dim, info)
+    complex(c_double_complex), intent(in), target, contiguous :: x(..)
+    complex(c_double_complex), intent(inout), target, contiguous :: y(..)
+    integer(c_int), intent(in), optional :: ordering
+    real(c_double), intent(in), optional :: scale
+    integer, intent(in), optional :: dim
+    integer(c_int), intent(out), optional :: info
+    real(c_double) :: factor
+    type(arguments) :: a
+    a = of_fwht(shape(x, bfly_int), shape(y, bfly_int), dim)
+    factor = 1
+    if (present(scale)) factor = scale
+    if (a%rc == 0) a%rc = bfly_zfwht(either(ordering, BFLY_NATURAL), a%n, a%count, factor, c_loc(x), a%inc, a%dist, &
+                                    c_loc(y), a%inc, a%dist)
+    call finish("bfly_zfwht", a%rc, info)
   end subroutine
 
   subroutine dense_s(w, m, op, order, info)

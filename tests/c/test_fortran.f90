@@ -1,7 +1,21 @@
 ! test_fortran.f90 - butterfly.f90: results by the definitions, for every type, layout and shape; errors and infos.
+module listener
+  use, intrinsic :: iso_c_binding
+  implicit none
+  integer(c_int) :: told
+contains
+  ! an error handler: notes what it is told
+  subroutine remember(function, result) bind(C)
+    type(c_ptr), value :: function
+    integer(c_int), value :: result
+    if (c_associated(function)) told = result
+  end subroutine
+end module
+
 program test_fortran
   use, intrinsic :: iso_c_binding
   use butterfly
+  use listener
   implicit none
   integer, parameter :: n = 16, stages = 4, count = 3
   integer(c_int), parameter :: ops(4) = [BFLY_NO_TRANS, BFLY_TRANS, BFLY_CONJ_TRANS, BFLY_CONJ]
@@ -15,6 +29,9 @@ program test_fortran
     end do
   end do
   call test_permutations
+  call test_fwht
+  call test_work
+  call test_library
   call test_exact_factors
   call test_plans
   call test_errors
@@ -179,6 +196,164 @@ contains
     c = cmplx(z(:, 1), kind=c_float)
     call butterfly_permute(perm, c, cy)
     call check(all(abs(cy - c(perm)) <= 0), "permute c")
+  end subroutine
+
+  ! H by its definition, each ordering; there and back is n
+  subroutine test_fwht
+    complex(c_double) :: z(n, count), y(n, count), rows(count, n), yt(count, n)
+    complex(c_float) :: c(n), cy(n)
+    real(c_double) :: d(n), dy(n), h(n, n)
+    real(c_float) :: s(n), sy(n)
+    integer(c_int) :: info
+    integer :: i, j
+    do i = 1, n
+      do j = 1, n
+        h(i, j) = (-1)**popcnt(iand(i - 1, j - 1))
+      end do
+    end do
+    z = reshape(random(n * count), [n, count])
+    call butterfly_fwht(z, y)
+    call check(all(abs(y - matmul(h, z)) < 100 * eps), "fwht z")
+    rows = transpose(z)
+    call butterfly_fwht(rows, yt, dim=2, scale=0.5_c_double)
+    call check(all(abs(2 * yt - transpose(y)) < 100 * eps), "fwht z of rows, scaled")
+    d = 0
+    do i = 1, n ! row i - 1 of the sequency ordering has as many changes of sign
+      d(i) = 1
+      call butterfly_fwht(d, dy, BFLY_SEQUENCY)
+      call check(count_changes(dy) == i - 1, "fwht d by sequency")
+      d(i) = 0
+    end do
+    s = real(z(:, 1), c_float)
+    call butterfly_fwht(s, sy, BFLY_PALEY)
+    call butterfly_fwht(sy, s, BFLY_PALEY, 1.0 / n)
+    call check(all(abs(s - real(z(:, 1))) < 100 * eps4), "fwht s there and back")
+    c = cmplx(z(:, 1), kind=c_float)
+    call butterfly_fwht(c, cy)
+    call check(all(abs(cy - y(:, 1)) < 200 * eps4), "fwht c")
+    call butterfly_fwht(z, y, 5_c_int, info=info)
+    call check(info == -1, "info of an ordering that there is not")
+    call butterfly_fwht(z(:7, 1), y(:7, 1), info=info)
+    call check(info == -2, "info of a length that is no power of two")
+    call butterfly_fwht(z, y(:, :2), info=info)
+    call check(info == -8, "info of another shape")
+    call butterfly_fwht(z, y, dim=3, info=info)
+    call check(info == -5, "info of a dimension that there is not")
+  end subroutine
+
+  integer function count_changes(v)
+    real(c_double), intent(in) :: v(:)
+    integer :: j
+    count_changes = sum([(merge(1, 0, v(j) * v(j + 1) < 0), j=1, size(v) - 1)])
+  end function
+
+  ! the functions that work in memory of the caller, by their C names
+  subroutine test_work
+    integer(bfly_int), parameter :: m = 128, logm = 7, k = 24
+    complex(c_double), target :: w(2, 2, m / 2, logm), x(m, k), y(m, k), want(m, k), gw(2, 2, m / 2, logm)
+    complex(c_double) :: want_gw(2, 2, m / 2, logm), want_gx(m, k)
+    real(c_float), target :: sw(2, 2, m / 2, logm), sx(m, k), sy(m, k), swant(m, k)
+    integer(c_int8_t), allocatable, target :: work(:)
+    type(c_ptr) :: plan
+    type(bfly_item) :: item
+    type(bfly_item), target :: items(1)
+    integer(bfly_int) :: bytes
+    integer(c_int) :: rc
+    w = reshape(random(size(w)), shape(w))
+    x = reshape(random(size(x)), shape(x))
+    call butterfly_multiply(w, x, want)
+    bytes = -1
+    rc = mul_work(m, k, c_loc(w), c_loc(x), c_loc(y), c_null_ptr, bytes)
+    call check(rc == 0 .and. bytes > 0, "bytes of a product")
+    allocate (work(bytes))
+    rc = mul_work(m, k, c_loc(w), c_loc(x), c_loc(y), c_loc(work), bytes)
+    call check(rc == 0 .and. all(abs(y - want) <= 0), "a product with work")
+    bytes = bytes - 1
+    rc = mul_work(m, k, c_loc(w), c_loc(x), c_loc(y), c_loc(work), bytes)
+    call check(rc == BFLY_ENOMEM, "a product with too little work")
+    deallocate (work)
+    call butterfly_gradient(w, x, x, want_gw, want_gx)
+    rc = grad_work(m, k, c_loc(w), c_loc(x), c_loc(gw), c_loc(y), c_null_ptr, bytes)
+    call check(rc == 0 .and. bytes > 0, "bytes of a gradient")
+    allocate (work(bytes))
+    rc = grad_work(m, k, c_loc(w), c_loc(x), c_loc(gw), c_loc(y), c_loc(work), bytes)
+    call check(rc == 0 .and. all(abs(gw - want_gw) <= 0) .and. all(abs(y - want_gx) <= 0), "a gradient with work")
+    deallocate (work)
+    sw = real(w, c_float)
+    sx = real(x, c_float)
+    call butterfly_multiply(sw, sx, swant)
+    rc = smul_work(m, k, c_loc(sw), c_loc(sx), c_loc(sy), c_null_ptr, bytes)
+    call check(rc == 0 .and. bytes >= 0, "bytes of a product s")
+    allocate (work(bytes + 1))
+    rc = smul_work(m, k, c_loc(sw), c_loc(sx), c_loc(sy), c_loc(work), bytes)
+    call check(rc == 0 .and. all(abs(sy - swant) <= 0), "a product s with work")
+    deallocate (work)
+
+    items(1) = bfly_item(BFLY_ITEM_BUTTERFLY, BFLY_Z, BFLY_TRANS, BFLY_DECREASING, BFLY_UNTIED, c_loc(w))
+    plan = c_null_ptr
+    rc = bfly_plan_create(BFLY_Z, BFLY_Z, m, 1_bfly_int, c_loc(items), plan)
+    call check(rc == 0, "bfly_plan_create")
+    rc = bfly_plan_item(plan, 0_bfly_int, item)
+    call check(rc == 0, "bfly_plan_item")
+    call check(item%kind == BFLY_ITEM_BUTTERFLY .and. item%type == BFLY_Z .and. item%op == BFLY_TRANS .and. &
+               item%order == BFLY_DECREASING .and. c_associated(item%data), "what bfly_plan_item tells")
+    rc = bfly_plan_item(plan, 1_bfly_int, item)
+    call check(rc == -2, "bfly_plan_item of an item that there is not")
+    rc = bfly_plan_execute(plan, k, c_loc(x), 1_bfly_int, m, c_loc(want), 1_bfly_int, m)
+    call check(rc == 0, "execute")
+    rc = bfly_plan_execute_work(plan, k, c_loc(x), 1_bfly_int, m, c_loc(y), 1_bfly_int, m, c_null_ptr, bytes)
+    call check(rc == 0, "bytes of an execution")
+    allocate (work(bytes))
+    rc = bfly_plan_execute_work(plan, k, c_loc(x), 1_bfly_int, m, c_loc(y), 1_bfly_int, m, c_loc(work), bytes)
+    call check(rc == 0 .and. all(abs(y - want) <= 0), "an execution with work")
+    call bfly_plan_destroy(plan)
+  end subroutine
+
+  ! a product of z with alpha = 1 and beta = 0
+  integer(c_int) function mul_work(n, k, w, x, y, work, bytes)
+    integer(bfly_int), intent(in) :: n, k
+    type(c_ptr), intent(in) :: w, x, y, work
+    integer(bfly_int), intent(inout) :: bytes
+    complex(c_double), target :: one, zero
+    one = 1
+    zero = 0
+    mul_work = bfly_zmul_work(BFLY_NO_TRANS, BFLY_INCREASING, BFLY_UNTIED, n, k, c_loc(one), w, x, 1_bfly_int, n, &
+               c_loc(zero), y, 1_bfly_int, n, work, bytes)
+  end function
+
+  integer(c_int) function smul_work(n, k, w, x, y, work, bytes)
+    integer(bfly_int), intent(in) :: n, k
+    type(c_ptr), intent(in) :: w, x, y, work
+    integer(bfly_int), intent(inout) :: bytes
+    smul_work = bfly_smul_work(BFLY_NO_TRANS, BFLY_INCREASING, BFLY_UNTIED, n, k, 1.0_c_float, w, x, 1_bfly_int, n, &
+               0.0_c_float, y, 1_bfly_int, n, work, bytes)
+  end function
+
+  integer(c_int) function grad_work(n, k, w, x, gw, gx, work, bytes)
+    integer(bfly_int), intent(in) :: n, k
+    type(c_ptr), intent(in) :: w, x, gw, gx, work
+    integer(bfly_int), intent(inout) :: bytes
+    grad_work = bfly_zgrad_work(BFLY_NO_TRANS, BFLY_INCREASING, BFLY_UNTIED, 0_c_int, n, k, w, x, 1_bfly_int, n, x, &
+               1_bfly_int, n, gw, gx, 1_bfly_int, n, work, bytes)
+  end function
+
+  subroutine test_library
+    type(c_funptr) :: old
+    integer(c_int) :: info
+    told = 0
+    old = bfly_set_error_handler(c_funloc(remember))
+    call check(.not. c_associated(old), "there was a handler")
+    info = bfly_set_isa("nonsense" // c_null_char)
+    call check(info == BFLY_EISA .and. told == BFLY_EISA, "the handler heard of an error")
+    old = bfly_set_error_handler(c_null_funptr)
+    call check(c_associated(old, c_funloc(remember)), "the old handler comes back")
+    told = 0
+    info = bfly_set_isa("nonsense" // c_null_char)
+    call check(info == BFLY_EISA .and. told == 0, "a removed handler hears nothing")
+    info = bfly_set_isa("scalar" // c_null_char)
+    call check(info == 0, "bfly_set_isa(scalar)")
+    info = bfly_set_isa("auto" // c_null_char)
+    call check(info == 0, "bfly_set_isa(auto)")
   end subroutine
 
   subroutine test_exact_factors
@@ -414,6 +589,7 @@ contains
     call check(info == 0 .and. abs(out(1) - 3) <= 0, "n = 1")
     call butterfly_multiply(w, x(:, :0), y(:, :0), info=info)
     call check(info == 0, "no vector")
-    call check(bfly_version() > 0 .and. bfly_get_num_threads() >= 1, "version and threads")
+    call check(bfly_version() > 0, "version")
+    call check(bfly_get_num_threads() >= 1, "threads")
   end subroutine
 end program
