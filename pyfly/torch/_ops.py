@@ -117,7 +117,7 @@ def check_multiply(twiddle, x, op, tied):
 _known = {}
 
 
-def _check_one(twiddle, x, op, tied, lead):
+def check_one(twiddle, x, op, tied, lead):
     """Type number and length for factors with `lead` leading sizes of 1; None where there are others."""
     if twiddle.dim() != (3 if tied else 4) + lead or x.dim() == 0:
         return None
@@ -216,33 +216,37 @@ def _call(run, factors_in, n, inputs, outputs, factors_out=0):
         out.copy_(buffer.view(out.shape))
 
 
-def multiply_cpu(twiddle, x, op, increasing_stride, tied, lead=0):
-    """lead: leading sizes of 1 of the factors that are not the result's."""
-    one = _check_one(twiddle, x, op, tied, lead)
+def multiply_one(twiddle, x, known, op, increasing_stride, tied):
+    """The product for one set of factors that has been checked with x; known: type number and length."""
+    kind, n = known
     w = twiddle if twiddle.is_contiguous() else twiddle.contiguous()
-    number = _OPS.get(op)
+    rows, count, inc, dist = _rows(x, n)
+    y = torch.empty_like(x, memory_format=torch.contiguous_format)
+    at = rows.data_ptr()
+    _raw.multiply(
+        threads(),
+        kind,
+        _OPS[op],
+        increasing_stride,
+        tied,
+        n,
+        count,
+        w.data_ptr(),
+        at,
+        inc,
+        dist,
+        y.data_ptr(),
+        1,
+        n,
+    )
+    return y
+
+
+def multiply_cpu(twiddle, x, op, increasing_stride, tied):
+    one = check_one(twiddle, x, op, tied, 0)
     if one is not None:
-        kind, n = one
-        rows, count, inc, dist = _rows(x, n)
-        y = torch.empty_like(x, memory_format=torch.contiguous_format)
-        _raw.multiply(
-            threads(),
-            kind,
-            number,
-            increasing_stride,
-            tied,
-            n,
-            count,
-            w.data_ptr(),
-            rows.data_ptr(),
-            inc,
-            dist,
-            y.data_ptr(),
-            1,
-            n,
-        )
-        return y
-    w = w.view(w.shape[lead:])
+        return multiply_one(twiddle, x, one, op, increasing_stride, tied)
+    number, w = _OPS.get(op), _packed(twiddle)
     kind, n, batch = check_multiply(w, x, op, tied)
     core = 3 if tied else 4
     y = x.new_empty((*batch, n))
@@ -279,46 +283,44 @@ def _gradients(factors, core, x, grad, n, batch, need_x, run):
     return g_factors, gx
 
 
-def multiply_grad_cpu(twiddle, x, grad, op, increasing_stride, tied, need_x=True, lead=0):
-    one = _check_one(twiddle, x, op, tied, lead)
-    number = _OPS.get(op)
-    core = 3 if tied else 4
+def gradients_of_one(twiddle, x, grad, known, op, increasing_stride, tied, need_x=True):
+    """Gradients for one set of factors that has been checked with x; known: type number and length."""
+    kind, n = known
+    w = _packed(twiddle)
+    gw = torch.empty_like(w)
+    gx = torch.empty_like(x, memory_format=torch.contiguous_format) if need_x else None
+    rows, count, incx, distx = _rows(x, n)
+    g, _, incg, distg = _rows(grad, n)
+    _raw.multiply_grad(
+        threads(),
+        kind,
+        _OPS[op],
+        increasing_stride,
+        tied,
+        n,
+        count,
+        w.data_ptr(),
+        rows.data_ptr(),
+        incx,
+        distx,
+        g.data_ptr(),
+        incg,
+        distg,
+        gw.data_ptr(),
+        gx.data_ptr() if need_x else 0,
+        1,
+        n,
+    )
+    return gw, gx
+
+
+def multiply_grad_cpu(twiddle, x, grad, op, increasing_stride, tied, need_x=True):
+    one = check_one(twiddle, x, op, tied, 0)
     if one is not None and grad.numel():
-        kind, n = one
-        if grad.shape != x.shape or grad.dtype != x.dtype or grad.device != x.device:
-            check_grad(grad, x, x.shape[:-1])
+        check_grad(grad, x, x.shape[:-1])
         # the common case without a loop over stacks, which costs as much as the gradients of a short vector
-        w = _packed(twiddle)
-        gw = torch.empty_like(w)
-        gx = torch.empty_like(x, memory_format=torch.contiguous_format) if need_x else None
-        rows, count, incx, distx = _rows(x, n)
-        g, _, incg, distg = _rows(grad, n)
-        address = gx.data_ptr() if need_x else 0
-        _raw.multiply_grad(
-            threads(),
-            kind,
-            number,
-            increasing_stride,
-            tied,
-            n,
-            count,
-            w.data_ptr(),
-            rows.data_ptr(),
-            incx,
-            distx,
-            g.data_ptr(),
-            incg,
-            distg,
-            gw.data_ptr(),
-            address,
-            1,
-            n,
-        )
-        return gw, gx
-    if lead:
-        squeezed = twiddle.view(twiddle.shape[lead:])
-        gw, gx = multiply_grad_cpu(squeezed, x, grad, op, increasing_stride, tied, need_x)
-        return gw.view(twiddle.shape), gx
+        return gradients_of_one(twiddle, x, grad, one, op, increasing_stride, tied, need_x)
+    number, core = _OPS.get(op), 3 if tied else 4
     kind, n, batch = check_multiply(twiddle, x, op, tied)
     check_grad(grad, x, batch)
 

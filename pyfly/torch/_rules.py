@@ -14,11 +14,12 @@ import torch
 from pyfly.torch import _reference
 from pyfly.torch._ops import (
     KERNELS,
+    check_one,
+    gradients_of_one,
     library,
-    multiply_cpu,
-    multiply_grad_cpu,
     multiply_grad_op,
     multiply_grad_twiddle_op,
+    multiply_one,
     multiply_op,
     permute_op,
     relaxed_grad_op,
@@ -150,18 +151,21 @@ def _product(plain, lead, *options):
     plain: operands that nobody but the kernels has to see. They go there without detours, and their first derivatives
     too: for a short vector a detour costs more than the arithmetic, and so do options that go through autograd.
     """
+    op, _, tied = options
 
     def forward(ctx, factors, x):
         ctx.save_for_backward(factors, x)
         if plain:
-            return multiply_cpu(factors, x, *options, lead=lead)
+            ctx.known = known = check_one(factors, x, op, tied, lead)
+            if known is not None:
+                return multiply_one(factors, x, known, *options)
         return _run(multiply_op, factors.view(factors.shape[lead:]), x, *options)
 
     def backward(ctx, g):
         factors, x = ctx.saved_tensors
         need_w, need_x = ctx.needs_input_grad
-        if plain and need_w and need_x and not torch.is_grad_enabled() and _direct(g, x):
-            return multiply_grad_cpu(factors, x, g, *options, lead=lead)
+        if plain and ctx.known and need_w and need_x and not torch.is_grad_enabled() and _direct(g, x) and x.numel():
+            return gradients_of_one(factors, x, g, ctx.known, *options)
         squeezed = factors.view(factors.shape[lead:]) if lead else factors
         gw, gx = _product_gradients(squeezed, x, g, options, need_w, need_x)
         return gw if gw is None or lead == 0 else gw.view(factors.shape), gx
