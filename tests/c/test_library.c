@@ -68,6 +68,36 @@ static void test_isas(void)
     bfly_set_isa("auto");
 }
 
+/* Errors of every kind, from here and from a process that BUTTERFLY_ISA names nonsense to: not a byte is printed. */
+static void test_silence(const char *self)
+{
+    char path[] = "/tmp/butterfly-silence-XXXXXX";
+    float x[8] = {0};
+    bfly_plan *plan = NULL;
+    fflush(NULL);
+    const int file = mkstemp(path), out = dup(1), err = dup(2);
+    CHECK(file >= 0 && out >= 0 && err >= 0 && dup2(file, 1) == 1 && dup2(file, 2) == 2, "cannot redirect");
+    const int told[] = {bfly_smul(0, 0, 0, 0, 0, 0, NULL, NULL, 0, 0, 0, NULL, 0, 0), bfly_set_isa("nonsense"),
+                        bfly_sfwht(BFLY_NATURAL, 8, 1, 1, x, INT64_MAX, 0, x, 1, 0),
+                        bfly_plan_load("there/is/none.plan", &plan), bfly_plan_from_memory(x, sizeof x, &plan)};
+    const pid_t child = fork();
+    if (child == 0) {
+        setenv("BUTTERFLY_ISA", "nonsense", 1);
+        setenv("BUTTERFLY_NUM_THREADS", "many", 1);
+        execl(self, self, "silent", "", (char *)NULL);
+        _exit(127);
+    }
+    int status = -1;
+    if (child > 0) waitpid(child, &status, 0);
+    fflush(NULL);
+    const long bytes = (long)lseek(file, 0, SEEK_END);
+    dup2(out, 1);
+    dup2(err, 2);
+    close(out), close(err), close(file), remove(path);
+    for (int i = 0; i < 5; i++) CHECK(told[i] != 0, "error %d was none", i);
+    CHECK(status == 0 && bytes == 0, "%ld bytes were printed, the other process ended with %d", bytes, status);
+}
+
 static void *other_thread(void *result)
 {
     *(int *)result = bfly_get_num_threads();
@@ -232,6 +262,7 @@ static int answer(const char *what, const char *value)
     if (strcmp(what, "isa") == 0) return strcmp(bfly_get_isa(), value) != 0 || strstr(bfly_config(), "BUTTERFLY_ISA");
     if (strcmp(what, "refused") == 0)
         return strstr(bfly_config(), "BUTTERFLY_ISA") == NULL || strcmp(bfly_get_isa(), value) != 0;
+    if (strcmp(what, "silent") == 0) return bfly_get_num_threads() < 1 || bfly_get_isa() == NULL || bfly_config() == NULL;
     if (strcmp(what, "threads") == 0) return bfly_get_num_threads() != (has_openmp() ? atoi(value) : 1);
     return 2;
 }
@@ -253,6 +284,7 @@ int main(int argc, char **argv)
     test_again(argv[0], NULL, "-2", "4", "threads", "4");
     test_again(argv[0], NULL, "0", "4", "threads", "4");
     test_texts();
+    test_silence(argv[0]);
     test_isas();
     test_thread_numbers();
     test_fork();
