@@ -228,9 +228,11 @@ def write_markdown(cells, path):
     lines = [
         "# Recovering transforms",
         "",
-        f"{NORM}; * marks cells that miss the paper's criterion, RMSE below 1e-4. In brackets: relative",
-        "error, seconds of CPU on one thread, and for pyfly's searches the class, the numbers kept and the trials. The",
-        "other forms have 2 n log2 n numbers. Written by `python bench/paper_tables.py`.",
+        f"{NORM}. A star marks cells that miss the paper's",
+        "criterion, RMSE below 1e-4. In brackets: relative error, seconds of CPU on one thread, and for pyfly's two",
+        "the class, the numbers kept and the trials. Other forms have 2 n log2 n numbers; low rank, sparse and their",
+        "sum share one singular value decomposition, counted where it was needed first. At n = 8 the classes hold many",
+        "matrices by their size alone, Legendre's among them. Written by `python bench/paper_tables.py`.",
     ]
     for name in TRANSFORMS:
         here = [(n, method) for (other, n, method) in cells if other == name]
