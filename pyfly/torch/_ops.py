@@ -162,6 +162,8 @@ def _check_permute(perm, x):
 
 def _rows(x, n):
     """x as vectors: (tensor that owns them, count, stride of an item, stride of a vector)."""
+    if x.is_contiguous():
+        return x, x.numel() // n, 1, n
     if x.dim() != 2:
         x = x.reshape(-1, n) if x.dim() else x
     count = x.shape[0]
