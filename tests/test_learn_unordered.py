@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -116,3 +117,30 @@ def test_scrambled_convolutions_under_noise(size):
         target = sweep.CHANGES[change][0](made[name], rng)
         found = pyfly.learn(sweep.CHANGES[f"{size:.0e}".replace("e-0", "e-")][0](target, rng))
         assert found.relative_error < 1.02 * size and found.verify(target) < size, name
+
+
+@pytest.mark.parametrize(
+    ("name", "change"), [("butterfly", "both"), ("dct2", "scaled"), ("circulant", "both"), ("toeplitz", "rows")]
+)
+def test_memory_stays_at_a_few_times_the_target(name, change):
+    n = 512
+    target = np.ascontiguousarray(sweep.CHANGES[change][0](sweep.transforms(n)[name], np.random.default_rng(0)))
+    pyfly.learn(target[:64, :64])
+    tracemalloc.start()
+    found = pyfly.learn(target)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.converged
+    # beside arrays of the target's size, slabs of 4 MiB of the product as it is checked
+    assert peak <= 6 * target.nbytes + 2**22
+
+
+def test_slices_of_a_transform():
+    n, rng = 64, np.random.default_rng(0)
+    some = rng.choice(n, 40, replace=False)
+    for target in (targets.dct(n)[:40], targets.dct(n)[some], targets.dst(n, 4)[:, some], targets.hartley(n)[:20]):
+        found = pyfly.learn(target)
+        assert found.converged and found.relative_error < 1e-14
+        assert found.operator.shape == target.shape
+        x = rng.standard_normal(target.shape[1])
+        np.testing.assert_allclose(found.operator @ x, target @ x, atol=1e-12)

@@ -101,9 +101,13 @@ def rest_of_largest(matrix, count):
         return matrix
     if count >= matrix.size:
         return np.zeros_like(matrix)
-    rest = matrix.copy().ravel()
-    rest[np.argpartition(np.abs(rest), matrix.size - count)[matrix.size - count :]] = 0
-    return rest.reshape(matrix.shape)
+    sizes = np.abs(matrix)
+    level = np.partition(sizes, matrix.size - count, axis=None)[matrix.size - count]
+    rest = np.where(sizes > level, 0, matrix)
+    # of the entries of exactly this size, as many as are still to go
+    equal = np.flatnonzero(sizes == level)
+    rest.flat[equal[: count - np.count_nonzero(sizes > level)]] = 0
+    return rest
 
 
 def pursuit(target, rank):
@@ -122,7 +126,7 @@ def pursuit(target, rank):
         Right singular vectors of the last round, the leading ones first.
     """
     m, n = target.shape
-    weight = 1 / np.sqrt(max(m, n))
+    weight = 1 / float(np.sqrt(max(m, n)))
     basis = np.linalg.qr(np.random.default_rng(0).standard_normal((n, rank)).astype(target.dtype))[0]
     for _ in range(4):
         basis = np.linalg.qr(target.conj().T @ (target @ basis))[0]

@@ -15,6 +15,8 @@ from pyfly._learn._monomial import left_scaled, probes
 
 # Share of the energy that may be left for the structure to count as there.
 _SHARE = 0.1
+# Rows worked on at a time.
+_SLAB = 32
 
 
 def convolution(target):
@@ -39,7 +41,8 @@ def convolution(target):
     a, b = scales
     if not (np.isfinite(a).all() and np.isfinite(b).all() and a.all() and b.all()):
         return None
-    inner = target / a[:, None] / b
+    inner = target / a[:, None]
+    inner /= b
     if _toeplitz_share(inner) > _SHARE:
         return None
     return build(target, a, b)
@@ -85,26 +88,26 @@ def _fit_rows(here, there, q):
     return np.vecdot(scaled, there) / np.where(size > 0, size, 1)
 
 
-def diagonal_means(matrix, weights=None):
-    """Mean of every diagonal, index i - j from -(n - 1) to m - 1; weighted if weights are given."""
+def diagonal_means(matrix, a=None, b=None):
+    """Mean of every diagonal, index i - j from -(n - 1) to m - 1; with a, b the best t in T_ij ~ a_i t_(i-j) b_j."""
     m, n = matrix.shape
-    if weights is None:
+    total = np.zeros(m + n - 1, matrix.dtype)
+    # a few rows at a time: neither copies of the matrix nor one long running sum, which would lose digits
+    for start in range(0, m, _SLAB):
+        rows = matrix[start : start + _SLAB]
+        if a is not None:
+            rows = rows * a[start : start + _SLAB, None].conj() * b.conj()
+        height = len(rows)
+        padded = np.zeros((height, height + n), rows.dtype)
+        padded[:, :n] = rows[:, ::-1]
+        # rows one number shorter: row i moves right by i, so that i - j is constant down a column
+        sheared = padded.ravel()[: height * (height + n - 1)].reshape(height, height + n - 1)
+        total[start : start + height + n - 1] += sheared.sum(axis=0)
+    if a is None:
         count = np.minimum(np.minimum(np.arange(1, m + n), m + n - np.arange(1, m + n)), min(m, n))
-        return _diagonal_sums(matrix) / count
-    total = _diagonal_sums(np.broadcast_to(weights, (m, n)))
-    return _diagonal_sums(matrix * weights) / np.where(total > 0, total, 1)
-
-
-def _diagonal_sums(matrix):
-    """Sums over diagonals: rows shifted against each other by reading a padded array with another row length."""
-    m, n = matrix.shape
-    # sums of sums of 32: one running sum would lose digits
-    groups = -(-m // 32)
-    padded = np.zeros((32 * groups, m + n), matrix.dtype)
-    padded[:m, :n] = matrix[:, ::-1]
-    # rows one number shorter: row i moves right by i, so that i - j is constant down a column
-    sheared = padded.ravel()[: 32 * groups * (m + n - 1)].reshape(groups, 32, m + n - 1)
-    return sheared.sum(axis=1).sum(axis=0)
+    else:
+        count = np.convolve(np.abs(a) ** 2, np.abs(b[::-1]) ** 2)
+    return total / np.where(count > 0, count, 1)
 
 
 def build(target, a, b):
@@ -116,8 +119,7 @@ def build(target, a, b):
     unit = a is None
     a, b = (np.ones(m), np.ones(n)) if unit else (a, b)
     for _ in range(1 if unit else 2):
-        weights = None if unit else np.abs(a[:, None] * b) ** 2
-        t = diagonal_means(target if unit else target / a[:, None] / b, weights)
+        t = diagonal_means(target) if unit else diagonal_means(target, a, b)
         if unit:
             break
         model = _toeplitz(t, m, n)
@@ -136,7 +138,8 @@ def build(target, a, b):
 
 
 def _toeplitz(t, m, n):
-    return t[n - 1 + np.subtract.outer(np.arange(m), np.arange(n))]
+    """The Toeplitz matrix of its diagonals, as a view."""
+    return np.lib.stride_tricks.as_strided(t[n - 1 :], (m, n), (t.itemsize, -t.itemsize), writeable=False)
 
 
 def _wrapped(target, column, before, ratio, a, b, unit):

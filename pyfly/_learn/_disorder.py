@@ -21,6 +21,8 @@ from pyfly._learn._scaling import balance
 _PARALLEL = 0.8
 # Distances between rows of a circulant that are tried; every other one makes a cycle.
 _DISTANCES = 12
+# Rows worked on at a time.
+_SLAB = 64
 # Difference of logarithms of entries that are the same but for rounding.
 _LOG = 1e-7
 
@@ -48,8 +50,8 @@ def _ordered(target, rows, columns, left=None, right=None):
     from pyfly._operators import Permutation
 
     n = len(target)
-    inner = target if rows is None else target[rows]
-    inner = inner if columns is None else inner[:, columns]
+    place = np.arange(n)
+    inner = target[np.ix_(place if rows is None else rows, place if columns is None else columns)]
     found = convolution(inner) if left is None else build(inner, left, right)
     if found is None:
         return None
@@ -98,11 +100,11 @@ def _shifts(view, phase):
     if not (trial.max(axis=1) > 0.5).all():
         return None
     places, phases = np.empty(n, np.int64), np.empty(n, np.complex128)
-    for start in range(0, n, 256):
-        part = _correlation(view[start : start + 256], whiten, phase)
+    for start in range(0, n, _SLAB):
+        part = _correlation(view[start : start + _SLAB], whiten, phase)
         place = np.abs(part).argmax(axis=1)
-        places[start : start + 256] = place
-        phases[start : start + 256] = part[np.arange(len(part)), place]
+        places[start : start + _SLAB] = place
+        phases[start : start + _SLAB] = part[np.arange(len(part)), place]
     if len(np.unique(places)) < n:
         return None
     return places, phases / np.abs(phases) if np.iscomplexobj(view) else np.where(phases.real < 0, -1.0, 1.0)
@@ -130,18 +132,24 @@ def _cycled(target):
     if balanced is None:
         return
     rows, columns = balanced
-    even = target * rows[:, None] * columns
+    even = target * rows[:, None]
+    even *= columns
     # a circulant has the same values in every row
     some = probes(len(target))
     level = np.sort(np.abs(even[some] @ even.conj().T), axis=1)[:, :-1]
     if np.abs(level - level[0]).max() > 0.1 * level.max():
         return
-    gram = even @ even.conj().T
+    gram = even @ (even.conj() if np.iscomplexobj(even) else even).T
     sizes = np.abs(gram)
+    walks = []
     for value in _apart(level[0]):
         order = _walk(sizes, value)
         if order is not None:
-            yield _columns_of(target, even, gram, order, rows, columns)
+            walks.append((order, gram[order, np.roll(order, -1)]))
+    # memory for what follows
+    del gram, sizes
+    for order, steps in walks:
+        yield _columns_of(target, even, order, steps, rows, columns)
 
 
 def _apart(level):
@@ -168,10 +176,9 @@ def _walk(sizes, value):
     return np.array(order)
 
 
-def _columns_of(target, even, gram, order, rows, columns):
-    """With the rows in order, their phases, then the places and phases of the columns."""
+def _columns_of(target, even, order, steps, rows, columns):
+    """With the rows in order, their phases from one to the next, then the places and phases of the columns."""
     n = len(order)
-    steps = gram[order, np.roll(order, -1)]
     steps = steps / np.abs(steps)
     if np.iscomplexobj(target):
         # a common phase of the steps is a geometric diagonal: such that the cycle closes
@@ -183,6 +190,7 @@ def _columns_of(target, even, gram, order, rows, columns):
         if shifts is not None:
             places = np.argsort(shifts[0])
             right = (shifts[1] / columns)[places]
+            del arranged
             return _ordered(target, order, places, phases / rows[order], right)
     return None
 
@@ -213,7 +221,10 @@ def _followers(view):
         return None
     here = np.sqrt(np.maximum(1 - np.abs(unit[:, -1]) ** 2, 1e-3))
     there = np.sqrt(np.maximum(1 - np.abs(unit[:, 0]) ** 2, 1e-3))
-    closeness = np.abs((unit[:, :-1] / here[:, None]) @ (unit[:, 1:] / there[:, None]).conj().T)
+    after = unit[:, 1:].conj() if np.iscomplexobj(unit) else unit[:, 1:]
+    closeness = np.abs(unit[:, :-1] @ after.T)
+    closeness /= here[:, None]
+    closeness /= there
     return _chain(closeness)
 
 
@@ -253,7 +264,10 @@ def _followers_scaled(view):
         candidate = int(close.argmax())
         if close[candidate] >= len(some) - 1:
             shift = there[:, candidate] - here[:, row]
-            return _chain(-np.abs(there[:, None, :] - here[:, :, None] - shift[:, None, None]).max(axis=0))
+            distance = np.zeros((n, n))
+            for x, y, step in zip(here, there, shift, strict=True):
+                np.maximum(distance, np.abs(y - (x + step)[:, None]), out=distance)
+            return _chain(-distance)
     return None
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pyfly._operators import Operator
 
 # Rows of the model formed at a time, in bytes: the error needs no second matrix of the target's size.
-_SLAB_BYTES = 1 << 22
+_SLAB_BYTES = 1 << 20
 
 
 @dataclass

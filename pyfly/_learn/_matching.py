@@ -20,6 +20,8 @@ from pyfly._learn._monomial import basis_factors, first_permutation, left_scaled
 from pyfly._learn._scaling import balance, unitary_rest
 
 _DIMENSIONS = 8
+# Rows worked on at a time.
+_SLAB = 64
 _ROUNDS = 40
 # Mean distance of signatures, over their spread, above which the basis is another one.
 _FAR = 0.3
@@ -72,8 +74,8 @@ def matched(target):
 def _places(unitary, dense, noise):
     """Rows and columns of U where those of Q belong, up to signs; none if Q is no such matrix."""
     row, column = _start(dense)
-    q_row = int(_distance(np.sort(np.abs(unitary), axis=1), np.sort(np.abs(dense[row]))).argmin())
-    distance = _distance(np.sort(np.abs(unitary), axis=0).T, np.sort(np.abs(dense[:, column])))
+    q_row = int(_distance(unitary, dense[row]).argmin())
+    distance = _distance(unitary.T, dense[:, column])
     distance += len(dense) * (np.abs(unitary[q_row]) - abs(dense[row, column])) ** 2
     theirs = _products(dense, row, column)
     for q_column in np.argsort(distance)[:_CANDIDATES]:
@@ -113,7 +115,10 @@ def _start(dense):
 
 
 def _distance(rows, row):
-    return np.square(rows - row).sum(axis=1)
+    """Squared distance of magnitudes, whatever their order, from those of one row; a few rows at a time."""
+    wanted = np.sort(np.abs(row))
+    parts = (np.sort(np.abs(rows[k : k + _SLAB]), axis=1) - wanted for k in range(0, len(rows), _SLAB))
+    return np.concatenate([np.square(part).sum(axis=1) for part in parts])
 
 
 def _products(matrix, row, column):
@@ -178,18 +183,29 @@ class _Side:
 
 def _scales(target, dense, rows, columns, rounds, left=None, right=None):
     """Diagonals with T = diag(left) U[rows][:, columns] diag(right) by least squares in turn, and what they leave."""
-    model = dense[rows][:, columns]
+    n = len(target)
     if right is None:
-        row = int(np.abs(model).min(axis=1).argmax())
-        right = target[row] / model[row]
+        row = int(np.abs(dense).min(axis=1)[rows].argmax())
+        left, right = np.empty(n), target[row] / dense[rows[row], columns]
+
+    def slabs():
+        for start in range(0, n, _SLAB):
+            part = slice(start, start + _SLAB)
+            yield part, target[part], dense[rows[part]][:, columns]
+
     for _ in range(rounds):
-        scaled = model * right
-        left = np.vecdot(scaled, target) / np.maximum(np.vecdot(scaled, scaled), 1e-300)
-        scaled = (left[:, None] * model).T
-        before, right = right, np.vecdot(scaled, target.T) / np.maximum(np.vecdot(scaled, scaled), 1e-300)
+        across, size = np.zeros(n), np.full(n, 1e-300)
+        for part, seen, model in slabs():
+            scaled = model * right
+            left[part] = np.vecdot(scaled, seen) / np.maximum(np.vecdot(scaled, scaled), 1e-300)
+            model *= left[part, None]
+            across += (model * seen).sum(axis=0)
+            size += np.square(model).sum(axis=0)
+        before, right = right, across / size
         if np.abs(right - before).max() <= 4e-16 * np.abs(right).max():
             break
-    return left, right, np.linalg.norm(target - left[:, None] * model * right)
+    rest = sum(np.square(seen - left[part, None] * model * right).sum() for part, seen, model in slabs())
+    return left, right, np.sqrt(rest)
 
 
 def _found(basis, turned, rows, left, columns, right):

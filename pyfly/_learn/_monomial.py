@@ -104,12 +104,19 @@ def outside(vectors, axis):
 
 
 def _single_entries(matrix, axis):
-    """Index and value of the largest entry along an axis; None when two share an index."""
-    where = np.argmax((matrix.conj() * matrix).real if np.iscomplexobj(matrix) else np.abs(matrix), axis=axis)
-    if len(np.unique(where)) < len(where):
-        return None, None
+    """Index and value of the largest entry along an axis; None when two share an index.
+
+    Rows and columns of zeros, as a slice of a transform has them, take what is left.
+    """
+    sizes = (matrix.conj() * matrix).real if np.iscomplexobj(matrix) else np.abs(matrix)
+    where = np.argmax(sizes, axis=axis)
     index = np.arange(len(where))
-    return where, (matrix[where, index] if axis == 0 else matrix[index, where])
+    values = matrix[where, index] if axis == 0 else matrix[index, where]
+    there = values != 0
+    if len(np.unique(where[there])) < np.count_nonzero(there):
+        return None, None
+    where[~there] = np.setdiff1d(index, where[there])
+    return where, values
 
 
 def basis_factors(basis, turned, n):

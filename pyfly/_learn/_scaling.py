@@ -68,7 +68,9 @@ def rescaled(found, target):
         factors, name = ((scaled, *factors[1:]), name) if scaled else ((Diagonal(left), *factors), "D " + name)
     else:
         right = right * left[0]
-    if np.ptp(right) > 1e-12 * np.abs(right).max():
+    if isinstance(factors[-1], Diagonal):
+        factors = (*factors[:-1], Diagonal(factors[-1].d * right))
+    elif np.ptp(right) > 1e-12 * np.abs(right).max():
         factors, name = (*factors, Diagonal(right)), name + " D"
     else:
         factors = (factors[0]._scaled(complex(right[0]) if np.iscomplexobj(right) else float(right[0])), *factors[1:])
@@ -124,11 +126,9 @@ def _matched(unitary):
             continue
         for turned in (False,) if basis.symmetric else (False, True):
             dense = (basis.backward if turned else basis.forward)(np.eye(n), 0)
-            squares = dense**2 - 1 / n
-            length = np.sqrt(np.square(squares).sum(axis=0))
-            if length.max() < 1e-3 / np.sqrt(n):
+            match = _correlation(dense, part / size)
+            if match is None:
                 continue
-            match = squares.T @ (part / size) / np.where(length > 0, length, 1)[:, None]
             score = float(match.max(axis=0).min())
             if score > _CLOSE and (best is None or score > best[0]):
                 best = score, basis, turned, dense, int(some[0]), int(match[:, 0].argmax())
@@ -137,12 +137,23 @@ def _matched(unitary):
     return None if best is None else _solve(unitary, *best[1:])
 
 
+def _correlation(dense, columns):
+    """Correlation of the squares of a basis with some columns of magnitudes; None where they are all alike."""
+    squares = dense**2 - 1 / len(dense)
+    length = np.sqrt(np.square(squares).sum(axis=0))
+    if length.max() < 1e-3 / np.sqrt(len(dense)):
+        return None
+    return squares.T @ columns / np.where(length > 0, length, 1)[:, None]
+
+
 def _solve(unitary, basis, turned, dense, column, place):
     """Signs of the rows from one pair of columns, then all columns from one transform, then both by least squares."""
     backward = basis.forward if turned else basis.backward
     seen, known = unitary[:, column], dense[:, place]
     sure = np.abs(known) > 0.05 * np.abs(known).max()
     left = np.where(sure, np.sign(seen * known), 0.0)
+    if outside(backward(left[:, None] * unitary[:, probes(len(left))], 0), 0) > 0.5:
+        return None
     inner = backward(left[:, None] * unitary, 0)
     if outside(inner, 0) > 0.5:
         return None
@@ -151,6 +162,7 @@ def _solve(unitary, basis, turned, dense, column, place):
         return None
     # balanced, both diagonals are signs; least squares then takes up what noise did to the balance
     right = np.sign(inner[where, np.arange(len(where))])
+    del inner
     model = dense[:, where]
     signed = model * right
     left = np.vecdot(unitary, signed)
