@@ -158,7 +158,7 @@ static void test_values(int t, int form, int logn, bfly_int perms)
 /* the same bits for one thread and for three */
 static void test_threads(int t, int form)
 {
-    enum { LOGN = 9, PERMS = 1 };
+    enum { LOGN = 7, PERMS = 1 };
     const struct kind *K = &kinds[t];
     problem p = problem_new(K, form, LOGN, PERMS);
     void *w = pack_nums(p.w, p.numbers, K->complex_w, K->is_double), *prob = pack_nums(p.prob, p.probs, 0, K->is_double);
@@ -220,7 +220,7 @@ int main(void)
         bfly_set_isa(isa);
         for (int t = 0; t < KINDS; t++)
             for (int form = 0; form < 2; form++)
-                for (int logn = 0; logn <= (effort() ? 6 : 4); logn++)
+                for (int logn = 0; logn <= (effort() ? 6 : 3); logn++)
                     for (bfly_int perms = 0; perms <= 2; perms++) test_values(t, all_forms[form], logn, perms);
     }
     bfly_set_isa("auto");
