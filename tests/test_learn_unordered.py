@@ -12,7 +12,7 @@ import scipy.linalg
 import pyfly
 from pyfly import targets
 from pyfly._learn._corner import assemble
-from pyfly._learn._matching import matched
+from pyfly._learn._matching import dyadic, matched
 from pyfly._learn._unordered import clean, unordered
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -107,6 +107,17 @@ def test_matching_survives_noise_and_refuses_others():
         assert np.linalg.norm(assemble(found, (32, 32)).todense() - target) < 1e-6 * np.linalg.norm(target)
     assert matched(scipy.linalg.qr(rng.standard_normal((32, 32)))[0]) is None
     assert matched(targets.hadamard(32)) is None
+
+
+@pytest.mark.parametrize("n", [8, 64])
+def test_signs_alone_are_a_hadamard_matrix_or_none(n):
+    rng = np.random.default_rng(0)
+    target = sweep.CHANGES["scaled+both"][0](targets.hadamard(n), rng)
+    found = dyadic(target)
+    assert found.tied and found.model == "P BP D P"
+    assert np.linalg.norm(assemble(found, (n, n)).todense() - target) < 1e-14 * np.linalg.norm(target)
+    assert dyadic(rng.choice([-1.0, 1.0], (n, n))) is None
+    assert dyadic(targets.dct(n)) is None
 
 
 @pytest.mark.parametrize("size", [1e-6, 1e-3])

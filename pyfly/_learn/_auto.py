@@ -20,7 +20,7 @@ from pyfly._learn._convolution import convolution, hankel
 from pyfly._learn._corner import assemble
 from pyfly._learn._disorder import disordered
 from pyfly._learn._factorization import distance, square
-from pyfly._learn._matching import matched
+from pyfly._learn._matching import dyadic, matched
 from pyfly._learn._monomial import diagonalised, monomial, scrambled
 from pyfly._learn._realpart import rank_share, real_part
 from pyfly._learn._scaling import rescaled, scaled_unitary
@@ -173,7 +173,7 @@ def _scaled(search):
     if not search.real or len(search.target) < 8:
         return False
     search.tell("scaled transforms")
-    return search.take(scaled_unitary(search.target))
+    return search.take(scaled_unitary(search.target)) or search.take(dyadic(search.target))
 
 
 def _matched(search):

@@ -16,7 +16,7 @@ from scipy.spatial import cKDTree
 
 from pyfly._learn._bases import HADAMARD, bases
 from pyfly._learn._found import Found
-from pyfly._learn._monomial import basis_factors, first_permutation, left_scaled
+from pyfly._learn._monomial import basis_factors, first_permutation, left_scaled, probes
 from pyfly._learn._scaling import balance, unitary_rest
 
 _DIMENSIONS = 8
@@ -69,6 +69,49 @@ def matched(target):
                 if rest < _EXACT * norm:
                     return best[1]
     return best[1]
+
+
+def dyadic(target):
+    """Find T = D1 P H P' D2 with the Walsh-Hadamard matrix H.
+
+    Free of signs its entries are (-1)^(a b), and some columns are the digits of a.
+
+    Returns
+    -------
+    Found or None
+    """
+    balanced = balance(target)
+    if balanced is None:
+        return None
+    rows, columns = balanced
+    some = probes(len(target))
+    part = np.abs(target[some] * rows[some, None] * columns) * np.sqrt(len(target))
+    if not np.abs(part - 1).mean() < _FITS:
+        return None
+    unitary = target * rows[:, None]
+    unitary *= columns
+    n = len(unitary)
+    place = np.zeros(n, int)
+    # any digits will do: those that tell more rows apart
+    signs = unitary * unitary[:, :1] < 0
+    signs ^= signs[:1]
+    kinds = 1
+    for column in signs.T:
+        finer = 2 * place + column
+        count = len(np.unique(finer))
+        if count == 2 * kinds:
+            place, kinds = finer, count
+        if kinds == n:
+            break
+    if kinds < n:
+        return None
+    inner = HADAMARD.backward((unitary * np.sign(unitary[:, :1]))[np.argsort(place)], 0)
+    where = np.abs(inner).argmax(axis=0)
+    if len(np.unique(where)) < n:
+        return None
+    dense = HADAMARD.forward(np.eye(n), 0)
+    left, right, rest = _scales(target, dense, place, where, 2, rows, np.sign(inner[where, np.arange(n)]) / columns)
+    return _found(HADAMARD, False, place, left, where, right) if rest < _FITS * np.linalg.norm(target) else None
 
 
 def _places(unitary, dense, noise):
