@@ -37,7 +37,7 @@ int bfly_plan_reversed(bfly_plan *plan, bfly_program *P, int side, int alone)
         return 1;
     }
     int stages = P->logn - e;
-    if (P->logn < (left ? 8 : 2 * w) || (most == 2 && stages % 2)) return 0;
+    if (P->logn < (left ? 7 : 2 * w) || (most == 2 && stages % 2)) return 0;
     bfly_int *at = bfly_plan_alloc(plan, (double)((P->n >> w) >> e) * sizeof *at);
     if (!at) return BFLY_ENOMEM;
     add_pass(P, side == BFLY_REVERSED_IN ? BFLY_PASS_IN : BFLY_PASS_OUT, 0, e, 0);
@@ -45,6 +45,11 @@ int bfly_plan_reversed(bfly_plan *plan, bfly_program *P, int side, int alone)
     P->pass[0].at = at;
     /* register bits are the highest of the position, the one that is left in the lanes excepted */
     for (int t = 0; t < e; t++) P->pass[0].step[t] = ((P->n >> w) >> (e + left)) << t;
+    if (left && P->logn == 7) { /* the lowest of them is bit 3, which stands where the highest belongs */
+        P->pass[0].step[0] = 4;
+        P->pass[0].step[1] = 1;
+        P->pass[0].step[2] = 2;
+    }
     for (int done = e; stages > 0;) {
         const int take = most == 3 && (stages == 3 || stages > 4) ? 3 : 2, swap = left && done == e;
         add_pass(P, swap ? take == 3 ? BFLY_PASS_SWAP3 : BFLY_PASS_SWAP2 : take == 3 ? BFLY_PASS_PAIRS3 : BFLY_PASS_PAIRS2, 0,

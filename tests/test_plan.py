@@ -121,6 +121,18 @@ def test_info_counts_the_stages():
     assert np.all(np.abs(plan.apply(x) - expect) <= 2 * bound)
 
 
+def test_a_fourier_transform_is_recognised_whatever_its_scale():
+    for dtype in (np.complex64, np.complex128):
+        for operator in (pyfly.special.fft(256), pyfly.special.fft(256).H):
+            plan = pyfly.Plan(operator, dtype=dtype)
+            info = plan.info()
+            assert info["fft_stages"] + info["reduced_stages"] >= 7 and info["fft_stages"] >= 2
+            assert info["fallback_stages"] == 0
+            x = (np.random.default_rng(1).standard_normal((7, 512)) @ np.kron(np.eye(256), [[1], [1j]])).astype(dtype)
+            want, got = operator.apply(x[3].astype(complex)), plan.apply(x)[3]
+            assert np.linalg.norm(got - want) < 2.5 * np.finfo(dtype).eps * np.linalg.norm(want)
+
+
 def test_threads_share_a_plan_and_pickle_copies_it():
     plan = pyfly.special.fft(256).plan()
     x = ref.numbers(np.random.default_rng(5), (64, 256), "D")
