@@ -57,7 +57,8 @@ def learn(
         Whether all blocks of a stage's diagonal are the same, 4 (n - 1) numbers a butterfly: ``"auto"`` takes tied
         factors where they are as exact as free ones.
     max_depth : int
-        For a target without an exact form: number of factors BP allowed in its approximation.
+        For a target without an exact form: number of factors BP allowed in its approximation. The smallest number that
+        reaches `tol` is returned, or the best met; `alternatives` says what other forms of this size leave.
     expansion : int
         Power of two; the target is the corner of a product ``expansion`` times as large.
     seed : int
@@ -85,8 +86,13 @@ def learn(
 
     Notes
     -----
-    Algebraic searches cost O(n^2) time a candidate and a few times the memory of the target. Method and classes are
-    those of arXiv:1903.05895, sections 3 and 4.1.
+    Algebraic searches cost O(n^2) time a candidate, those of unknown orders some products of matrices, and at most 6
+    times the memory of the target. Classes are those of arXiv:1903.05895, sections 3 and 4.1. Transforms, butterflies
+    and convolutions are found transposed, scaled on both sides, with rows and columns in any order, and under noise.
+
+    Butterflies lose where there is no such structure. At n = 64, with 768 of 4096 numbers, one factor leaves .54 of
+    Legendre polynomials and .87 of a random matrix; the largest entries alone leave .45 and .60, and on smooth kernels
+    low rank is better. ``pyfly/_learn/README.md`` in the sources has the table.
 
     Examples
     --------

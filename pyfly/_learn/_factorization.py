@@ -66,7 +66,7 @@ class Factorization:
     seconds : float
         Wall time of the search, check of the error included.
     method : str
-        How the factors were found: ``"peel"``, ``"gradient"``, ...
+        How the factors were found: ``"peel"``, ``"auto"`` (other algebra), ``"fit"`` (no exact form), ``"gradient"``.
     note : str
         A sentence on it.
     alternatives : list of Alternative
