@@ -1,4 +1,9 @@
 /* args.c - what the argument checks need rarely, out of line: they take a hundred instructions of a small call. */
+#ifdef __linux__
+#define _GNU_SOURCE
+#include <sys/mman.h>
+#endif
+
 #include "args.h"
 
 _Thread_local bfly_loan bfly_lent;
@@ -23,4 +28,18 @@ bfly_scale bfly_scale_by(double alpha_re, double alpha_im, double beta_re, doubl
 {
     const int plain = alpha_re == 1 && alpha_im == 0 && beta_re == 0 && beta_im == 0;
     return (bfly_scale){{alpha_re, alpha_im}, {beta_re, beta_im}, plain};
+}
+
+/* Large workspace on large pages where the system has them: a fresh page of 4 KiB costs as much as filling it. */
+void *bfly_work_new(size_t bytes)
+{
+    char *const p = malloc(bytes);
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    const size_t page = (size_t)2 << 20;
+    if (p && bytes >= 4 * page) {
+        char *const first = p + (page - (uintptr_t)p % page) % page;
+        madvise(first, (bytes - (size_t)(first - p)) / page * page, MADV_HUGEPAGE);
+    }
+#endif
+    return p;
 }

@@ -40,6 +40,8 @@ static inline int bfly_fits(bfly_int n, bfly_int inc, bfly_int count, bfly_int d
 
 bfly_scale bfly_scale_by(double alpha_re, double alpha_im, double beta_re, double beta_im);
 
+void *bfly_work_new(size_t bytes); /* args.c */
+
 /* aligned workspace of one call: a few kilobytes on the stack, otherwise one allocation */
 #define BFLY_STACK_BYTES 16384
 typedef struct bfly_work {
@@ -76,7 +78,7 @@ static inline char *bfly_work_get(bfly_work *work, double bytes)
         if (loan->mode == BFLY_LENT)
             p = bytes + BFLY_ALIGN <= loan->bytes ? loan->p : NULL;
         else
-            p = work->heap = malloc((size_t)bytes + BFLY_ALIGN);
+            p = work->heap = bfly_work_new((size_t)bytes + BFLY_ALIGN);
         if (!p) return NULL;
     }
     return bfly_aligned(p);
@@ -121,9 +123,14 @@ static inline void bfly_fp_raise(int flags)
 #include <omp.h>
 static inline int bfly_thread_id(void) { return omp_get_thread_num(); }
 static inline int bfly_team_size(void) { return omp_get_num_threads(); }
+static inline void bfly_team_meets(void)
+{
+#pragma omp barrier
+}
 #else
 static inline int bfly_thread_id(void) { return 0; }
 static inline int bfly_team_size(void) { return 1; }
+static inline void bfly_team_meets(void) {}
 #endif
 
 #endif

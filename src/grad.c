@@ -11,6 +11,8 @@
 #define MAX_CHUNKS 16
 #define BUFFERED_BYTES (4.0 * 1024 * 1024) /* factors up to here are packed, and their gradients summed in buffers */
 
+#define SCRATCH_BYTES (256.0 * 1024 * 1024) /* buffers stay below it, and tiles while they hold more than one vector */
+
 typedef struct job {
     bfly_program P;
     const bfly_kernels *k;
@@ -24,8 +26,9 @@ typedef struct job {
     int accumulate;
 } job;
 
-/* blocks of vectors b0 .. b1 - 1 into sums, or straight into gw when that is NULL */
-static void run_blocks(const job *J, bfly_int b0, bfly_int b1, void *sums, char *tiles)
+/* blocks of vectors b0 .. b1 - 1 into sums, or straight into gw when that is NULL; by thread t of a team of nt that shares
+ * each of them */
+static void run_blocks(const job *J, bfly_int b0, bfly_int b1, void *sums, char *tiles, int t, int nt)
 {
     const bfly_int bytes = (bfly_int)J->size * (J->P.complex_x ? 2 : 1);
     for (bfly_int b = b0; b < b1; b++) {
@@ -35,13 +38,14 @@ static void run_blocks(const job *J, bfly_int b0, bfly_int b1, void *sums, char 
         x.p += k * x.dist * bytes;
         gy.p += k * gy.dist * bytes;
         if (gx.p) gx.p += k * gx.dist * bytes;
-        J->k->grad(&J->P, J->coef, J->coef ? NULL : J->w, x, gy, gx, left < J->block ? left : J->block, &to, tiles);
+        J->k->grad(&J->P, J->coef, J->coef ? NULL : J->w, x, gy, gx, left < J->block ? left : J->block, &to, tiles,
+                   t, nt);
     }
 }
 
-static void run_chunk(const job *J, bfly_int c, void *sums, char *tiles)
+static void run_chunk(const job *J, bfly_int c, void *sums, char *tiles, int t, int nt)
 {
-    run_blocks(J, J->blocks * c / J->chunks, J->blocks * (c + 1) / J->chunks, sums, tiles);
+    run_blocks(J, J->blocks * c / J->chunks, J->blocks * (c + 1) / J->chunks, sums, tiles, t, nt);
 }
 
 static void pack(const job *J, int t, int nt)
@@ -73,11 +77,49 @@ static void unpack(const job *J, int t, int nt)
     }
 }
 
-/* Vectors of one tile: more than in a multiply while all tiles stay in the cache. */
+/* all of it, by thread t of a team of nt: the chunks one after the other */
+static void run_shared(const job *J, char *tiles, int t, int nt)
+{
+    if (!J->coef) {
+        run_blocks(J, 0, J->blocks, NULL, tiles, t, nt);
+        return;
+    }
+    pack(J, t, nt);
+    if (nt > 1) bfly_team_meets();
+    for (bfly_int c = 0; c < J->chunks; c++) {
+        char *const sums = J->sums + (c ? J->coef_bytes : 0);
+        run_chunk(J, c, sums, tiles, t, nt);
+        if (c) add_sums(J, sums, t, nt);
+        if (nt > 1) bfly_team_meets();
+    }
+    unpack(J, t, nt);
+}
+
+#ifdef _OPENMP
+/* all of it, chunks shared out among the threads of the team */
+static void run_chunks(const job *J, char *tiles, int t, int nt)
+{
+    pack(J, t, nt);
+#pragma omp barrier
+#pragma omp for schedule(dynamic)
+    for (bfly_int c = 0; c < J->chunks; c++) run_chunk(J, c, J->sums + (size_t)c * J->coef_bytes, tiles, 0, 1);
+    for (bfly_int c = 1; c < J->chunks; c++) add_sums(J, J->sums + (size_t)c * J->coef_bytes, t, nt);
+#pragma omp barrier
+    if (J->P.tied || J->P.row != J->P.n) { /* blocks share numbers */
+        if (t == 0) unpack(J, 0, 1);
+    } else
+        unpack(J, t, nt);
+}
+#endif
+
+/* Vectors of one tile: more than in a multiply while all tiles stay in the cache, fewer where they take much memory. */
 static bfly_int tile_count(const bfly_program *P, size_t size)
 {
-    const bfly_int rows = bfly_tile_count(P, size);
-    return (double)P->row * (double)size <= 4096 ? rows * (BFLY_GRAD_VECTORS / BFLY_TILE_VECTORS) : rows;
+    const double row = (double)P->row * (double)size;
+    bfly_int count = bfly_tile_count(P, size);
+    if (row <= 4096) return count * (BFLY_GRAD_VECTORS / BFLY_TILE_VECTORS);
+    while (count > 1 && (double)(P->npass + 1) * (double)count * row * (P->complex_x ? 2 : 1) > SCRATCH_BYTES) count /= 2;
+    return count;
 }
 
 static int grad_run(int precision, int complex_w, int complex_x, int op, int order, int form, int accumulate,
@@ -97,48 +139,37 @@ static int grad_run(int precision, int complex_w, int complex_x, int op, int ord
     if (J.chunks > MAX_CHUNKS) J.chunks = MAX_CHUNKS;
     if (J.chunks > J.blocks) J.chunks = J.blocks;
     const int direct = !J.P.tied && J.P.row == n && (J.blocks == 1 || (double)J.coef_bytes > BUFFERED_BYTES);
+    while (J.chunks > 1 && (double)J.chunks * (double)J.coef_bytes > SCRATCH_BYTES) J.chunks /= 2;
     if (direct || J.chunks < 1) J.chunks = 1;
 
     const double work = 3.5 * (double)n * J.P.logn * (double)count * (double)J.size * (complex_w ? 4 : complex_x ? 2 : 1);
     int threads = bfly_threads_for(work);
+    const int inside = J.P.tied || J.P.row != n ? 1 : bfly_threads_inside(threads, J.chunks, (double)J.tile);
     if (threads > J.chunks) threads = (int)J.chunks;
-    const bfly_int buffers = direct ? 0 : threads == 1 && J.chunks > 2 ? 2 : J.chunks;
+    const bfly_int buffers = direct ? 0 : (threads == 1 || inside > 1) && J.chunks > 2 ? 2 : J.chunks;
     const size_t tiles = (size_t)(J.P.npass + 1) * J.tile, packed = direct ? 0 : J.coef_bytes;
     bfly_work memory;
     char *base = bfly_work_get(
-        &memory, (double)packed + (double)J.coef_bytes * (double)buffers + (double)tiles * threads);
+        &memory, (double)packed + (double)J.coef_bytes * (double)buffers + (double)tiles * (inside > 1 ? 1 : threads));
     if (!base) return BFLY_ENOMEM;
     if (packed) J.coef = base;
     J.sums = base + packed;
     char *const tile0 = J.sums + J.coef_bytes * (size_t)buffers;
     if (!direct && !accumulate && (J.P.tied || n < (bfly_int)1 << J.P.logw))
         memset(gw, 0, (size_t)bfly_blocks(J.P.logn, J.P.tied) * 4 * J.size * (complex_w ? 2 : 1));
-    if (direct)
-        run_blocks(&J, 0, J.blocks, NULL, tile0);
-    else if (threads == 1) {
-        pack(&J, 0, 1);
-        for (bfly_int c = 0; c < J.chunks; c++) {
-            char *sums = J.sums + (c ? J.coef_bytes : 0);
-            run_chunk(&J, c, sums, tile0);
-            if (c) add_sums(&J, sums, 0, 1);
-        }
-        unpack(&J, 0, 1);
-    } else {
+    if (threads == 1 && inside == 1)
+        run_shared(&J, tile0, 0, 1);
+    else {
         int flags = 0;
 #ifdef _OPENMP
-#pragma omp parallel num_threads(threads) reduction(| : flags)
+#pragma omp parallel num_threads(inside > 1 ? inside : threads) reduction(| : flags)
         {
             const int t = bfly_thread_id(), nt = bfly_team_size();
             bfly_fp_begin(t);
-            pack(&J, t, nt);
-#pragma omp barrier
-#pragma omp for schedule(dynamic)
-            for (bfly_int c = 0; c < J.chunks; c++)
-                run_chunk(&J, c, J.sums + (size_t)c * J.coef_bytes, tile0 + tiles * (size_t)t);
-            for (bfly_int c = 1; c < J.chunks; c++) add_sums(&J, J.sums + (size_t)c * J.coef_bytes, t, nt);
-#pragma omp barrier
-#pragma omp single
-            unpack(&J, 0, 1);
+            if (inside > 1)
+                run_shared(&J, tile0, t, nt);
+            else
+                run_chunks(&J, tile0 + tiles * (size_t)t, t, nt);
             flags |= bfly_fp_end(t);
         }
 #endif

@@ -191,11 +191,15 @@ typedef struct bfly_kernels {
     /* y := alpha op(B) x + beta y for count vectors, at most those of one tile */
     void (*mul)(const bfly_program *P, const void *coef, const void *w, bfly_vectors x, bfly_vectors y,
                 bfly_int count, const bfly_scale *scale, void *tile);
+    /* the same by thread t of a team of nt: all of them call it, with one tile */
+    void (*mul_share)(const bfly_program *P, const void *coef, const void *w, bfly_vectors x, bfly_vectors y,
+                      bfly_int count, const bfly_scale *scale, void *tile, int t, int nt);
     /* y := the plan's chain applied to count vectors, at most those of one tile; tile_bytes: from one to the other */
     void (*chain)(const bfly_chain *Q, bfly_vectors x, bfly_vectors y, bfly_int count, void *tiles, size_t tile_bytes);
-    /* gradients for count vectors, at most those of one tile; gx.p may be NULL */
+    /* gradients for count vectors, at most those of one tile; gx.p may be NULL. By thread t of a team of nt: untied
+     * factors, n = row. */
     void (*grad)(const bfly_program *P, const void *coef, const void *w, bfly_vectors x, bfly_vectors gy,
-                 bfly_vectors gx, bfly_int count, const bfly_sums *sums, void *tiles);
+                 bfly_vectors gx, bfly_int count, const bfly_sums *sums, void *tiles, int t, int nt);
     /* w := packed gradients of blocks b0 .. b1 - 1 of a pass, or w += them; numbers that blocks share: always += */
     void (*unpack)(const bfly_program *P, const bfly_pass *A, const void *sums, void *w, bfly_int b0, bfly_int b1,
                    int add);
@@ -240,8 +244,10 @@ int bfly_isa_refused(void); /* BUTTERFLY_ISA named one that is not available */
 /* info.c: calls the error handler, if there is one */
 void bfly_tell(const char *function, int result);
 
-/* threads.c: how many threads to use for this much work (vector operations), 1 where threads must not be used */
+/* threads.c: how many threads to use for this much work (vector operations), 1 where threads must not be used; how many
+ * of them share the passes over one tile after the other, 1 where the tiles are better shared out */
 int bfly_threads_for(double work);
+int bfly_threads_inside(int threads, bfly_int tiles, double tile_bytes);
 
 /* program.c */
 void bfly_program_init(bfly_program *P, int op, int order, int form, bfly_int n, int complex_w, int complex_x,

@@ -1,7 +1,7 @@
 /* mul.c - y := alpha op(B) x + beta y: arguments, then blocks of vectors over threads.
  *
  * With more than one block of vectors the factors are packed once for all of them; a single block packs them piece by
- * piece on the way, which costs no memory. Both give the same bits.
+ * piece on the way, which costs no memory. Both give the same bits. Fewer blocks than threads: the threads share each.
  */
 #include "args.h"
 #include "program.h"
@@ -28,17 +28,24 @@ static void put_identity(const bfly_product *p, size_t size, bfly_int first, bfl
     }
 }
 
-static void run_blocks(const job *J, bfly_int first, bfly_int last, void *tile)
+/* blocks of vectors first .. last - 1, by thread t of a team of nt that shares each of them */
+static void run_blocks(const job *J, bfly_int first, bfly_int last, void *tile, int t, int nt)
 {
     const bfly_product *p = J->p;
     const bfly_int bytes = (bfly_int)J->size * (p->complex_x ? 2 : 1);
     for (bfly_int b = first; b < last; b++) {
         const bfly_int k = b * J->block, left = p->count - k, vectors = left < J->block ? left : J->block;
         bfly_vectors x = p->x.p ? p->x : p->y, y = p->y;
-        if (!p->x.p) put_identity(p, (size_t)bytes, k, vectors);
+        if (!p->x.p && t == 0) put_identity(p, (size_t)bytes, k, vectors);
         x.p += k * x.dist * bytes;
         y.p += k * y.dist * bytes;
-        J->k->mul(J->P, J->coef, J->coef ? NULL : p->w, x, y, vectors, &p->scale, tile);
+        const void *w = J->coef ? NULL : p->w;
+        if (nt == 1)
+            J->k->mul(J->P, J->coef, w, x, y, vectors, &p->scale, tile);
+        else {
+            bfly_team_meets();
+            J->k->mul_share(J->P, J->coef, w, x, y, vectors, &p->scale, tile, t, nt);
+        }
     }
 }
 
@@ -113,6 +120,7 @@ static int many_tiles(const bfly_product *p)
     const size_t tile = bfly_tile_bytes(&P, J.size, J.block), coef = packed ? bfly_coef_bytes(&P, J.size) : 0;
     const double numbers = (double)p->n * (double)p->count * (p->complex_w ? 4 : p->complex_x ? 2 : 1);
     int threads = bfly_threads_for(numbers * P.logn * (double)J.size);
+    const int inside = bfly_threads_inside(threads, blocks, (double)tile);
     if (threads > blocks) threads = (int)blocks;
 
     bfly_work memory;
@@ -120,19 +128,22 @@ static int many_tiles(const bfly_product *p)
     if (!base) return BFLY_ENOMEM;
     if (packed) J.coef = base;
     base += coef;
-    if (threads == 1) {
+    if (threads == 1 && inside == 1) {
         if (packed) pack(&J, 0, 1);
-        run_blocks(&J, 0, blocks, base);
+        run_blocks(&J, 0, blocks, base, 0, 1);
     } else {
         int flags = 0;
 #ifdef _OPENMP
-#pragma omp parallel num_threads(threads) reduction(| : flags)
+#pragma omp parallel num_threads(inside > 1 ? inside : threads) reduction(| : flags)
         {
             const int t = bfly_thread_id(), nt = bfly_team_size();
             bfly_fp_begin(t);
-            pack(&J, t, nt);
+            if (packed) pack(&J, t, nt);
 #pragma omp barrier
-            run_blocks(&J, blocks * t / nt, blocks * (t + 1) / nt, base + tile * (size_t)t);
+            if (inside > 1)
+                run_blocks(&J, 0, blocks, base, t, nt);
+            else
+                run_blocks(&J, blocks * t / nt, blocks * (t + 1) / nt, base + tile * (size_t)t, 0, 1);
             flags |= bfly_fp_end(t);
         }
 #endif

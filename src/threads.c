@@ -136,3 +136,12 @@ int bfly_threads_for(double work)
     return 1;
 }
 #endif
+
+/* A pass over a tile of this size takes a few times what the threads need to meet (measured: two threads gain from about
+ * half of it on). */
+#define MIN_SHARED_BYTES (64.0 * 1024)
+
+int bfly_threads_inside(int threads, bfly_int tiles, double tile_bytes)
+{
+    return threads > tiles && tile_bytes >= MIN_SHARED_BYTES ? threads : 1;
+}

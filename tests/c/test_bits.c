@@ -51,13 +51,13 @@ static void test_count(int t, int op, int order, int form, int logn, int plain, 
 }
 
 /* The product, its gradients and the relaxed permutation by 1, 2, 3 and 7 threads. */
-static void test_threads(int t, int op, int order, int form, int logn, bfly_int count)
+static void test_threads(int t, int op, int order, int form, int logn, bfly_int count, int plain)
 {
     static const int threads[] = {1, 2, 3, 7};
     const type_info *T = &types[t];
     bfly_int n = (bfly_int)1 << logn, numbers = numbers_in(n, form);
     size_t bytes = (size_t)(n * count) * size_x(t), w_bytes = (size_t)numbers * size_w(t);
-    num alpha = random_num(T->complex_x), beta = random_num(T->complex_x);
+    num alpha = plain ? (num){1, 0} : random_num(T->complex_x), beta = plain ? (num){0, 0} : random_num(T->complex_x);
     void *w = random_block(t, numbers, 1), *x = random_block(t, n * count, 0), *gy = random_block(t, n * count, 0);
     void *y[2], *gx[2], *gw[2], *z[2], *gprob[2], *moved[2];
     int relaxed = t <= TYPE_Z;
@@ -136,10 +136,12 @@ int main(void)
                                     test_count(t, all_ops[op], all_orders[order], all_forms[form], logn, plain, isa);
         for (int t = 0; t < TYPES; t++)
             for (int form = 0; form < 2; form++) {
-                test_threads(t, all_ops[t % 4], all_orders[form], all_forms[form], 9, 131);
+                test_threads(t, all_ops[t % 4], all_orders[form], all_forms[form], 9, 131, 0);
                 if (strcmp(bfly_get_isa(), "scalar") == 0) continue;
-                test_threads(t, all_ops[(t + 1) % 4], all_orders[1 - form], all_forms[form], 4, 3001);
-                test_threads(t, all_ops[(t + 2) % 4], all_orders[form], all_forms[form], 7, 701);
+                test_threads(t, all_ops[(t + 1) % 4], all_orders[1 - form], all_forms[form], 4, 3001, 1);
+                test_threads(t, all_ops[(t + 2) % 4], all_orders[form], all_forms[form], 7, 701, 0);
+                /* few large vectors: the threads share each of them */
+                test_threads(t, all_ops[(t + 3) % 4], all_orders[form], all_forms[form], 13, form ? 2 : 5, t % 2);
             }
     }
     return finish("bits");

@@ -209,6 +209,86 @@ static void test_differences(int t, int op, int order, int form, int logn)
     free(gw);
 }
 
+/* Large factors, whose gradients are added straight into gw tile by tile: all vectors at once against one after the
+ * other, by one and by three threads. */
+static void test_large_factors(int t, int order)
+{
+    enum { LOGN = 16, COUNT = 9 };
+    const type_info *T = &types[t];
+    const bfly_int n = (bfly_int)1 << LOGN, numbers = numbers_in(n, BFLY_UNTIED), all = COUNT * n;
+    num *v = must_alloc((size_t)numbers * sizeof *v);
+    for (bfly_int i = 0; i < numbers; i++) v[i] = random_num(T->complex_w);
+    void *w = pack_nums(v, numbers, T->complex_w, T->is_double), *gw[2], *gx[2];
+    for (bfly_int i = 0; i < all; i++) v[i] = random_num(T->complex_x);
+    void *x = pack_nums(v, all, T->complex_x, T->is_double);
+    const size_t vector = (size_t)n * size_x(t);
+    for (int i = 0; i < 2; i++) {
+        gw[i] = must_alloc((size_t)numbers * size_w(t));
+        gx[i] = must_alloc(COUNT * vector);
+        memset(gw[i], 0xff, (size_t)numbers * size_w(t));
+    }
+    for (bfly_int k = 0; k < COUNT; k++) {
+        const char *xk = (const char *)x + (size_t)k * vector;
+        int rc = call_grad(t, BFLY_NO_TRANS, order, BFLY_UNTIED, k > 0, n, 1, w, xk, 1, n, xk, 1, n, gw[0],
+                           (char *)gx[0] + (size_t)k * vector, 1, n);
+        CHECK(rc == 0, "%s vector %lld returned %d", T->name, (long long)k, rc);
+    }
+    for (int threads = 1; threads <= 3; threads += 2) {
+        bfly_set_num_threads(threads);
+        int rc = call_grad(t, BFLY_NO_TRANS, order, BFLY_UNTIED, 0, n, COUNT, w, x, 1, n, x, 1, n, gw[1], gx[1], 1, n);
+        CHECK(rc == 0, "%s returned %d", T->name, rc);
+        CHECK(memcmp(gx[0], gx[1], COUNT * vector) == 0, "%s %d threads: gx depends on count", T->name, threads);
+        long double size = 0, error = 0;
+        for (bfly_int i = 0; i < numbers; i++) {
+            const num a = get_num(gw[0], T->complex_w, T->is_double, i), b = get_num(gw[1], T->complex_w, T->is_double, i);
+            size += a.re * a.re + a.im * a.im;
+            error += (a.re - b.re) * (a.re - b.re) + (a.im - b.im) * (a.im - b.im);
+        }
+        CHECK(size > 0 && sqrtl(error / size) < 4 * (long double)T->eps, "%s %d threads: gw off by %Lg", T->name, threads,
+              sqrtl(error / size));
+    }
+    bfly_set_num_threads(0);
+    for (int i = 0; i < 2; i++) {
+        free(gw[i]);
+        free(gx[i]);
+    }
+    free(v);
+    free(w);
+    free(x);
+}
+
+/* The workspace keeps what the header says, up to n = 2^24: asked for, not computed. */
+static void test_workspace(void)
+{
+    static const bfly_int counts[] = {1, 7, 64, 5000};
+    static float one[2];
+    const double most = 256.0 * 1024 * 1024;
+    bfly_set_num_threads(1);
+    for (int logn = 1; logn <= 24; logn++)
+        for (int i = 0; i < 4; i++)
+            for (int form = 0; form < 2; form++)
+                for (int is_complex = 0; is_complex < 2; is_complex++) {
+                    const bfly_int n = (bfly_int)1 << logn, count = counts[i];
+                    const double vector = (double)(n < 64 ? 64 : n) * (is_complex ? 8 : 4),
+                                 factors = (double)numbers_in(n, all_forms[form]) * (is_complex ? 8 : 4);
+                    bfly_int bytes = -1;
+                    int rc = is_complex ? bfly_cgrad_work(BFLY_NO_TRANS, BFLY_INCREASING, all_forms[form], 0, n, count, one,
+                                                          one, 1, n, one, 1, n, one, one, 1, n, NULL, &bytes)
+                                        : bfly_sgrad_work(BFLY_NO_TRANS, BFLY_INCREASING, all_forms[form], 0, n, count, one,
+                                                          one, 1, n, one, 1, n, one, one, 1, n, NULL, &bytes);
+                    CHECK(rc == 0, "query returned %d", rc);
+                    /* register stages of tied factors are stored lane by lane, hence the last term */
+                    double room = (logn / 2 + 2) * vector, packed = 0;
+                    const double tiles = (logn / 2 + 2) * (is_complex ? 8 : 16) * vector;
+                    if (tiles < most) room = tiles;
+                    else if (room < most) room = most;
+                    if (all_forms[form] == BFLY_TIED || factors <= 4 * 1024 * 1024) packed = 3 * factors + 300000;
+                    CHECK((double)bytes <= room + packed + 1024, "n=%lld count=%lld form=%d complex=%d: %lld bytes",
+                          (long long)n, (long long)count, all_forms[form], is_complex, (long long)bytes);
+                }
+    bfly_set_num_threads(0);
+}
+
 int main(void)
 {
     static const int tops[3] = {6, 10, 12};
@@ -238,6 +318,8 @@ int main(void)
                             test_differences(t, all_ops[op], all_orders[order], all_forms[form], logn);
                     }
     }
+    test_workspace();
+    for (int t = 0; t < TYPES; t++) test_large_factors(t, all_orders[t % 2]);
     /* many vectors: several chunks of the sum */
     for (int t = 0; t < TYPES; t++)
         for (int logn = 1; logn <= 5; logn += 2) {

@@ -170,6 +170,49 @@ static void test_bit_reversal(int logn)
     free(x);
 }
 
+/* Reversals of bits and permutations that are nearly so, in and out of place, a vector shared by threads. */
+static void test_reversal(int logn, int spoilt)
+{
+    const bfly_int n = (bfly_int)1 << logn;
+    bfly_int *perm = must_alloc((size_t)n * sizeof *perm);
+    float *x = must_alloc((size_t)n * sizeof *x), *y = must_alloc((size_t)n * sizeof *y);
+    for (bfly_int i = 0; i < n; i++) {
+        x[i] = (float)(i % 8191 + 1);
+        perm[i] = 0;
+        for (int k = 0; k < logn; k++) perm[i] = perm[i] << 1 | (i >> k & 1);
+    }
+    const bfly_int a = n / 2 + 5, b = n - 3, last = perm[a];
+    if (spoilt == 1) perm[a] = perm[b], perm[b] = last; /* another permutation */
+    if (spoilt == 2) perm[b] = last;                    /* none: an index twice */
+    if (spoilt == 3) perm[b] = n + 1;
+    for (int threads = 1; threads <= 3; threads += 2)
+        for (int transpose = 0; transpose < 2; transpose++) {
+            const int op = transpose ? BFLY_TRANS : BFLY_NO_TRANS;
+            bfly_set_num_threads(threads);
+            for (bfly_int i = 0; i < n; i++) y[i] = -1;
+            int rc = bfly_sperm(op, n, 1, perm, x, 1, n, y, 1, n);
+            CHECK(rc == (spoilt > 1 ? -4 : 0), "reversal n=%lld spoilt=%d: returned %d", (long long)n, spoilt, rc);
+            bfly_int bad = 0;
+            for (bfly_int i = 0; i < n; i++) {
+                if (spoilt > 1)
+                    bad += y[i] != -1;
+                else
+                    bad += transpose ? y[perm[i]] != x[i] : y[i] != x[perm[i]];
+            }
+            CHECK(bad == 0, "reversal n=%lld spoilt=%d op=%d %d threads: %lld wrong", (long long)n, spoilt, op, threads,
+                  (long long)bad);
+            if (spoilt > 1) continue;
+            for (bfly_int i = 0; i < n; i++) y[i] = x[i];
+            rc = bfly_sperm(op, n, 1, perm, y, 1, n, y, 1, n);
+            for (bfly_int i = 0; i < n; i++) bad += transpose ? y[perm[i]] != x[i] : y[i] != x[perm[i]];
+            CHECK(rc == 0 && bad == 0, "reversal n=%lld spoilt=%d in place: %lld wrong", (long long)n, spoilt, (long long)bad);
+        }
+    bfly_set_num_threads(0);
+    free(perm);
+    free(x);
+    free(y);
+}
+
 int main(void)
 {
     static const int four[4] = {TYPE_S, TYPE_D, TYPE_C, TYPE_Z};
@@ -197,6 +240,10 @@ int main(void)
                     }
     }
     for (int logn = 0; logn <= 12; logn++) test_bit_reversal(logn);
+    for (int spoilt = 0; spoilt < 4; spoilt++) {
+        test_reversal(12, spoilt);
+        test_reversal(17, spoilt);
+    }
     for (int f = 0; f < 4; f++) test_relaxed(four[f], BFLY_NO_TRANS, 4, 1201, 0, 1);
     return finish("perm");
 }
