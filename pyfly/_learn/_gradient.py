@@ -198,9 +198,12 @@ def tuned(recipe, size):
     Logits of each level are decided one after the other, from the largest blocks to those of 32; below, all roundings
     are tried. Decided at once, the smaller blocks choose before the factors know. Several butterflies need more and
     slower steps, the larger the more, since their error stays at 1 for a while (400 steps at n = 1024), and more than
-    one start each.
+    one start each. One butterfly with tied factors needs half the rate: Hadamard, n = 1024, 4 of 4 seeds in place of 1.
     """
-    if parse(recipe.model).depth > 1:
+    model = parse(recipe.model)
+    if model.depth == 1 and not model.real_part and recipe.factors == "tied":
+        recipe = replace(recipe, rate=0.05, hard_rate=0.02, hard_steps=400)
+    if model.depth > 1:
         large = math.sqrt(max(1.0, size / 256))
         recipe = replace(
             recipe,
