@@ -267,8 +267,8 @@ cdef class Plan:
             n, items, dtype_in, dtype_out; bytes of packed numbers; passes over the data; stages, and how many of them
             are reduced, fallback (kept at four numbers because reducing them was not safe), hadamard (additions only)
             and fft (``[[1, w], [1, -w]]``, one number a pair, as in every factorization of a discrete Fourier transform
-            between two diagonals); flops a vector; growth of intermediate results over the plain product's; error, the factor of
-            ``eps |S_L| ... |S_1| |x|`` that bounds the error; isa.
+            between two diagonals); flops a vector; growth of intermediate results over the plain product's; error, the
+            factor of ``eps |S_L| ... |S_1| |x|`` that bounds the error; isa.
         """
         cdef bfly_info info
         _raise(bfly_plan_info(self.plan, &info))
