@@ -38,6 +38,16 @@ static inline int bfly_fits(bfly_int n, bfly_int inc, bfly_int count, bfly_int d
     return BFLY_LIKELY(all >> 28 == 0) || bfly_fits_exactly(n, inc, count, dist, size);
 }
 
+/* |stride|; that of an only vector may be anything, INT64_MIN too */
+static inline uint64_t bfly_magnitude(bfly_int stride) { return stride < 0 ? -(uint64_t)stride : (uint64_t)stride; }
+
+/* Eight bytes that are moved and not computed with: a double, or two floats at a multiple of 4 only. */
+#if defined(__GNUC__) || defined(__clang__)
+typedef double bfly_eight __attribute__((aligned(4), may_alias));
+#else
+typedef double bfly_eight;
+#endif
+
 bfly_scale bfly_scale_by(double alpha_re, double alpha_im, double beta_re, double beta_im);
 
 void *bfly_work_new(size_t bytes); /* args.c */

@@ -68,13 +68,13 @@ static bfly_int natural_of(int ordering, bfly_int k, bfly_int above, int bits)
         }                                                                                                            \
     }
 DEFINE_COPIES(float)
-DEFINE_COPIES(double)
+DEFINE_COPIES(bfly_eight)
 DEFINE_COPIES(pair_of_doubles)
 
 static void copy_in(const job *J, bfly_int first, bfly_int now, int t, int nt, char *buffer)
 {
     const bfly_int i0 = J->n * t / nt, i1 = J->n * (t + 1) / nt;
-    (J->size == 4 ? in_float : J->size == 8 ? in_double : in_pair_of_doubles)(J, first, now, i0, i1, buffer);
+    (J->size == 4 ? in_float : J->size == 8 ? in_bfly_eight : in_pair_of_doubles)(J, first, now, i0, i1, buffer);
 }
 
 static void copy_out(const job *J, bfly_int first, bfly_int now, int t, int nt, const char *buffer)
@@ -82,7 +82,7 @@ static void copy_out(const job *J, bfly_int first, bfly_int now, int t, int nt, 
     int bits = J->size == 4 ? 4 : 3;
     if (2 * bits >= J->logn) bits = 0;
     const bfly_int middles = J->n >> (2 * bits);
-    (J->size == 4 ? out_float : J->size == 8 ? out_double : out_pair_of_doubles)(
+    (J->size == 4 ? out_float : J->size == 8 ? out_bfly_eight : out_pair_of_doubles)(
         J, first, now, middles * t / nt, middles * (t + 1) / nt, bits, buffer);
 }
 

@@ -21,7 +21,7 @@ typedef struct {
         const type *x = (const type *)vx.p;                                                                         \
         type *y = (type *)vy.p;                                                                                     \
         const bfly_int ix = vx.inc, iy = vy.inc;                                                                    \
-        const int columns = k1 - k0 > 1 && (vx.dist < 0 ? -vx.dist : vx.dist) < (ix < 0 ? -ix : ix);                \
+        const int columns = k1 - k0 > 1 && bfly_magnitude(vx.dist) < bfly_magnitude(ix);                            \
         if (columns)                                                                                                \
             for (bfly_int i = i0; i < i1; i++) {                                                                    \
                 const type *px = x + (from ? from[i] : i) * ix;                                                     \
@@ -36,7 +36,7 @@ typedef struct {
             }                                                                                                       \
     }
 DEFINE_MOVE(move4, float)
-DEFINE_MOVE(move8, double)
+DEFINE_MOVE(move8, bfly_eight)
 DEFINE_MOVE(move16, pair_of_doubles)
 
 typedef void (*move_fn)(bfly_int, bfly_int, bfly_int, bfly_int, const bfly_int *, const bfly_int *, bfly_vectors,
