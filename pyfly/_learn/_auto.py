@@ -82,6 +82,7 @@ class _Search:
         self.norm = math.sqrt(square(target))
         self.real = not np.iscomplexobj(target)
         self.best, self.error, self.numbers = None, math.inf, math.inf
+        self._seen, self._even = None, False
 
     def take(self, found, error=None):
         """Keep a product if it is wanted and better; say whether the search is over."""
@@ -104,8 +105,15 @@ class _Search:
         return distance(operator, self.target, 1.0) / self.norm
 
     def settled(self):
-        """Whether what is left is noise; at small sizes a small error may be chance."""
-        return self.error < _FITS**0.5 * (1 - 16 / len(self.target))
+        """Whether what is left is noise: little, and evenly spread; at small sizes a small error may be chance."""
+        if not self.tol < self.error < _FITS**0.5 * (1 - 16 / len(self.target)):
+            return False
+        if self._seen is not self.best:
+            self._seen = self.best
+            rest = assemble(self.best, self.target.shape).todense() - self.target
+            energy = [np.square(np.abs(rest)).sum(axis=axis) for axis in (0, 1)]
+            self._even = all(line.max() < (1 + 12 / len(line) ** 0.5) * line.mean() for line in energy)
+        return self._even
 
     def tell(self, message):
         """Report progress by name; the share of the whole is not known."""
@@ -170,7 +178,7 @@ def _scrambled_convolutions(search):
 
 def _scaled(search):
     """Rows and columns scaled, in any order."""
-    if not search.real or len(search.target) < 8:
+    if not search.real or len(search.target) < 8 or search.settled():
         return False
     search.tell("scaled transforms")
     return search.take(scaled_unitary(search.target)) or search.take(dyadic(search.target))
@@ -187,7 +195,7 @@ def _matched(search):
 def _real_parts(search):
     """Re(B P P') and its transpose."""
     n = len(search.target)
-    if not search.real or n < 4 or not fits("Re(BPP)", search.model):
+    if not search.real or n < 4 or not fits("Re(BPP)", search.model) or search.settled():
         return False
     for turned in (False, True):
         view = search.target.T if turned else search.target
@@ -214,7 +222,7 @@ def _clustered(search):
 
 def _unordered(search):
     """Rows and columns in any order."""
-    return _in_any_order(search, search.target)
+    return not search.settled() and _in_any_order(search, search.target)
 
 
 def _noisy_zeros(search):
