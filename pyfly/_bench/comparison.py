@@ -4,11 +4,9 @@ import numpy as np
 
 from pyfly._bench.cases import Problem
 from pyfly._bench.peers import peers_of
-from pyfly._bench.timer import measure
+from pyfly._bench.timer import SETTLE, measure
 
 __all__ = ["check", "measure_case"]
-
-SETTLE = 0.04  # seconds before the slot of another library when they have threads
 
 
 def check(problem, peers):

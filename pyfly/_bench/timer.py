@@ -20,8 +20,9 @@ import numpy as np
 
 import pyfly
 
-__all__ = ["Timing", "measure", "optional", "threads"]
+__all__ = ["SETTLE", "Timing", "measure", "optional", "threads"]
 
+SETTLE = 0.1  # seconds before the slot of another library when they have threads
 MOST_CALLS = 100_000
 
 
@@ -91,7 +92,7 @@ def measure(competitors, *, slot=1e-3, rounds=9, budget=None, settle=0.0):
         Seconds after which no further round begins.
     settle : float
         Seconds of calls that are not timed before each slot. For more than one thread: a library's threads spin for
-        some time after its calls (OpenBLAS's: some 30 ms) and share processors with those of the next competitor.
+        some time after its calls (OpenBLAS's: up to 100 ms) and share processors with those of the next competitor.
 
     Returns
     -------
