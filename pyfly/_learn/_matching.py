@@ -17,7 +17,7 @@ from scipy.spatial import cKDTree
 from pyfly._learn._bases import HADAMARD, bases
 from pyfly._learn._found import Found
 from pyfly._learn._monomial import basis_factors, first_permutation, left_scaled, probes
-from pyfly._learn._scaling import balance, unitary_rest
+from pyfly._learn._scaling import balance, unitary_within
 
 _DIMENSIONS = 8
 # Rows worked on at a time.
@@ -27,8 +27,6 @@ _ROUNDS = 40
 _FAR = 0.3
 # Columns that may be the known one.
 _CANDIDATES = 6
-# Distance from a unitary matrix up to which one is meant.
-_UNITARY = 0.4
 # Relative error below which the answer is not by chance, and below which there is none better.
 _FITS, _EXACT = 0.5, 1e-7
 
@@ -44,15 +42,10 @@ def matched(target):
     -------
     Found or None
     """
-    balanced = balance(target)
+    balanced = unitary_within(target)
     if balanced is None:
         return None
-    rows, columns = balanced
-    unitary = target * rows[:, None]
-    unitary *= columns
-    rest = unitary_rest(unitary)
-    if not rest < _UNITARY:
-        return None
+    rows, columns, unitary, rest = balanced
     noise = max(5 * rest, 1e-9)
     n, norm = len(target), np.linalg.norm(target)
     best = (_FITS, None)

@@ -17,6 +17,8 @@ from pyfly._learn._monomial import basis_factors, first_permutation, left_scaled
 
 _ROUNDS = 30
 _CLOSE = 0.9
+# Distance from a unitary matrix up to which one is meant.
+_UNITARY = 0.4
 
 
 def scaled_unitary(target):
@@ -30,14 +32,10 @@ def scaled_unitary(target):
     -------
     Found or None
     """
-    balanced = balance(target)
+    balanced = unitary_within(target)
     if balanced is None:
         return None
-    rows, columns = balanced
-    unitary = target * rows[:, None]
-    unitary *= columns
-    if not unitary_rest(unitary) < 0.4:
-        return None
+    rows, columns, unitary, _ = balanced
     found = _matched(unitary)
     if found is None:
         found = _matched(unitary.T)
@@ -101,10 +99,20 @@ def balance(target):
     return np.sqrt(r), np.sqrt(c)
 
 
-def unitary_rest(matrix):
-    """Distance of Q^T Q from the identity, relative, tried on two vectors."""
-    x = np.random.default_rng(len(matrix)).standard_normal((len(matrix), 2))
-    return float(np.linalg.norm(matrix.conj().T @ (matrix @ x) - x) / np.linalg.norm(x))
+def unitary_within(target):
+    """Factors r, c, the matrix Q of r_i T_ij c_j and its distance from a unitary one; None where Q is no such matrix.
+
+    The distance is that of Q^H Q from the identity, relative, tried on two vectors.
+    """
+    balanced = balance(target)
+    if balanced is None:
+        return None
+    rows, columns = balanced
+    unitary = target * rows[:, None]
+    unitary *= columns
+    x = np.random.default_rng(len(unitary)).standard_normal((len(unitary), 2))
+    rest = float(np.linalg.norm(unitary.conj().T @ (unitary @ x) - x) / np.linalg.norm(x))
+    return (rows, columns, unitary, rest) if rest < _UNITARY else None
 
 
 def _matched(unitary):
