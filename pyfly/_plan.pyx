@@ -7,6 +7,7 @@ from libc.string cimport memset
 
 cimport numpy as cnp
 
+from pyfly._core cimport raise_result
 from pyfly.libbutterfly cimport *
 
 import os
@@ -106,7 +107,7 @@ cdef class Plan:
     cdef _describe(self):
         """The attributes, from the plan itself."""
         cdef bfly_info info
-        _raise(bfly_plan_info(self.plan, &info))
+        raise_result("plan_info", bfly_plan_info(self.plan, &info))
         self.n = info.n
         self.shape = (info.n, info.n)
         self.dtype_in, self.dtype_out = _DTYPES[info.type_in], _DTYPES[info.type_out]
@@ -141,7 +142,7 @@ cdef class Plan:
             result = bfly_plan_create(_TYPES[char_in], _TYPES[char_out], n, len(items), c_items, &self.plan)
         finally:
             free(c_items)
-        _raise(result)
+        raise_result("plan_create", result)
 
     def __dealloc__(self):
         bfly_plan_destroy(self.plan)
@@ -252,7 +253,7 @@ cdef class Plan:
                 result = bfly_plan_execute(plan, some, x, incx, distx, y, incy, disty)
             x += some * distx * self.size_in
             y += some * disty * self.size_out
-            _raise(result)
+            raise_result("plan_execute", result)
             first += some
             if first < count:
                 PyErr_CheckSignals()
@@ -271,7 +272,7 @@ cdef class Plan:
             factor of ``eps |S_L| ... |S_1| |x|`` that bounds the error; isa.
         """
         cdef bfly_info info
-        _raise(bfly_plan_info(self.plan, &info))
+        raise_result("plan_info", bfly_plan_info(self.plan, &info))
         return {
             "n": info.n,
             "items": info.items,
@@ -301,10 +302,10 @@ cdef class Plan:
         b'BFLYPLAN'
         """
         cdef bfly_int size = 0
-        _raise(bfly_plan_to_memory(self.plan, NULL, 0, &size))
+        raise_result("plan_to_memory", bfly_plan_to_memory(self.plan, NULL, 0, &size))
         data = bytearray(size)
         cdef unsigned char[::1] view = data
-        _raise(bfly_plan_to_memory(self.plan, &view[0], size, &size))
+        raise_result("plan_to_memory", bfly_plan_to_memory(self.plan, &view[0], size, &size))
         return bytes(data)
 
     @classmethod
@@ -408,17 +409,6 @@ def _from_bytes(data, source):
     if result == BFLY_EFORMAT:
         raise ValueError(f"{source}: its {size} bytes are not a whole, undamaged plan, as Plan.save and bfly_plan_save "
                          "write one")
-    _raise(result)
+    raise_result("plan_from_memory", result)
     made._describe()
     return made
-
-
-cdef int _raise(int result) except -1:
-    if result == 0:
-        return 0
-    text = bfly_strerror(result).decode()
-    if result == BFLY_ENOMEM:
-        raise MemoryError(text)
-    if result == BFLY_EOVERFLOW:
-        raise OverflowError(text)
-    raise ValueError(f"the library refused the plan: {text} ({result})")

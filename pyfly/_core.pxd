@@ -1,0 +1,1 @@
+cdef int raise_result(str function, int result) except -1
