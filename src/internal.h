@@ -35,6 +35,8 @@
 #define BFLY_RELAXED_GRAD_TILES 8 /* tiles of n elements a lane that a gradient of relaxed permutations needs */
 #define BFLY_FIT_TILES 8          /* tiles of n numbers a lane that a fit needs beside one for each permutation */
 #define BFLY_TILE_VECTORS 8 /* vectors a group of the tile: 8 real rows or 4 complex ones */
+#define BFLY_RUN 32         /* blocks of a pass that are taken together for a row of the caller, at most, */
+#define BFLY_RUN_BYTES 12288 /* and bytes of their coefficients */
 #define BFLY_GRAD_VECTORS 16 /* the same of a gradient, at most */
 
 #if defined(__GNUC__) || defined(__clang__)
