@@ -8,7 +8,8 @@ cimport cython
 from libc.math cimport exp, isfinite, sqrt
 from libc.stdint cimport int64_t
 
-from pyfly.libbutterfly cimport BFLY_TIED, BFLY_UNTIED, bfly_int, bfly_set_num_threads_local, bfly_strerror
+from pyfly._core cimport raise_result
+from pyfly.libbutterfly cimport BFLY_TIED, BFLY_UNTIED, bfly_int, bfly_set_num_threads_local
 
 import numpy as np
 
@@ -114,7 +115,7 @@ def distance(real[::1] theta, const real[::1] target, bfly_int n, int mode, bint
                     &space[perms], &target[0], &f, &grad[0])
         if threads > 0:
             bfly_set_num_threads_local(before)
-    fail(info)
+    raise_result("fit", info)
     return f
 
 
@@ -167,7 +168,7 @@ def adam(real[::1] theta, real[:, ::1] moments, bfly_int step, const double[::1]
             update(x, g, m, v, numbers, logits, step, rates[k], logit_rate)
         if threads > 0:
             bfly_set_num_threads_local(before)
-    fail(info)
+    raise_result("fit", info)
     return done
 
 
@@ -236,10 +237,3 @@ cdef check(bfly_int n, int mode, bint tied, bfly_int numbers, bfly_int entries, 
     for i in range(table.shape[0]):
         if table[i] < -2 or table[i] >= logits:
             raise ValueError(f"table[{i}] = {table[i]}: a logit below {logits}, -1 or -2 is needed")
-
-
-cdef fail(int info):
-    if info:
-        if info == 1:
-            raise MemoryError("no memory for the workspace of the fit")
-        raise ValueError(bfly_strerror(info).decode())

@@ -8,11 +8,12 @@ cimport cython
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 
+from pyfly._core cimport raise_result
 from pyfly.libbutterfly cimport (
     BFLY_INCREASING, BFLY_NO_TRANS, BFLY_TIED, BFLY_TRANS, BFLY_UNTIED, bfly_cgrad, bfly_cmul, bfly_cperm,
     bfly_crelaxed_perm, bfly_crelaxed_perm_grad, bfly_dgrad, bfly_dmul, bfly_dperm, bfly_drelaxed_perm,
     bfly_drelaxed_perm_grad, bfly_int, bfly_set_num_threads_local, bfly_sgrad, bfly_smul, bfly_sperm,
-    bfly_srelaxed_perm, bfly_srelaxed_perm_grad, bfly_strerror, bfly_zgrad, bfly_zmul, bfly_zperm, bfly_zrelaxed_perm,
+    bfly_srelaxed_perm, bfly_srelaxed_perm_grad, bfly_zgrad, bfly_zmul, bfly_zperm, bfly_zrelaxed_perm,
     bfly_zrelaxed_perm_grad,
 )
 
@@ -198,10 +199,7 @@ def distance(const real[::1] theta, const real[:, ::1] target, bfly_int n, int m
                    &theta[0], <const bfly_int *> &perms[0, 0], probs, &prob[0, 0] if probs else NULL, &target[0, 0],
                    &space[0], &f, &grad[0], &gprob[0, 0] if probs else NULL)
         bfly_set_num_threads_local(before)
-    if info == 1:
-        raise MemoryError("no memory for the workspace of the fit")
-    if info:
-        raise ValueError(bfly_strerror(info).decode())
+    raise_result("fit_chain", info)
     return f
 
 

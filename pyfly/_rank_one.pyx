@@ -4,7 +4,8 @@
 #     [x1]  ~  [d1] w      minimising  o0 |x0 - d0 w|^2 + o1 |x1 - d1 w|^2,  the larger of d0, d1 being 1
 from libc.stdint cimport int64_t
 
-from pyfly.libbutterfly cimport bfly_int, bfly_strerror
+from pyfly._core cimport raise_result
+from pyfly.libbutterfly cimport bfly_int
 
 import numpy as np
 
@@ -91,7 +92,4 @@ cdef peel(const number[:, :, ::1] x, const double[:, ::1] o, int groups, order, 
         else:
             info = bfly_zpeel(count, pairs, columns, groups, indices, dist, &x[0, 0, 0], &o[0, 0], &d[0, 0, 0, 0],
                               &w[0, 0, 0, 0], &passed[0, 0, 0], &error[0, 0])
-    if info > 0:
-        raise MemoryError((<bytes> bfly_strerror(info)).decode())
-    if info:
-        raise ValueError(f"bfly_{'z' if number is not double else 'd'}peel: argument {-info} is illegal")
+    raise_result("peel", info)

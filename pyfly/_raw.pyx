@@ -8,6 +8,7 @@ The GIL is released.
 
 from libc.stdint cimport int64_t
 
+from pyfly._core cimport raise_result
 from pyfly.libbutterfly cimport *
 
 cdef enum:
@@ -28,17 +29,6 @@ cdef int limit(int threads) noexcept nogil:
 cdef void restore(int old) noexcept nogil:
     if old >= 0:
         bfly_set_num_threads_local(old)
-
-
-cdef int done(str function, int result) except -1:
-    if result == 0:
-        return 0
-    text = f"{function}: {bfly_strerror(result).decode()}"
-    if result == BFLY_ENOMEM:
-        raise MemoryError(text)
-    if result == BFLY_EOVERFLOW:
-        raise OverflowError(text)
-    raise ValueError(f"{function}: the library refused argument {-result}" if result < 0 else text)
 
 
 def multiply(int threads, int type, int op, bint increasing_stride, bint tied, bfly_int n, bfly_int count, size_t
@@ -67,7 +57,7 @@ def multiply(int threads, int type, int op, bint increasing_stride, bint tied, b
         else:
             result = bfly_zmul(o, order, form, n, count, one_d, w, p, incx, distx, zero_d, q, incy, disty)
         restore(old)
-    done("butterfly_multiply", result)
+    raise_result("butterfly_multiply", result)
 
 
 def multiply_grad(int threads, int type, int op, bint increasing_stride, bint tied, bfly_int n, bfly_int count, size_t
@@ -101,7 +91,7 @@ def multiply_grad(int threads, int type, int op, bint increasing_stride, bint ti
         else:
             result = bfly_zgrad(o, order, form, 0, n, count, w, p, incx, distx, q, incg, distg, gw, r, incgx, distgx)
         restore(old)
-    done("butterfly_multiply_grad", result)
+    raise_result("butterfly_multiply_grad", result)
 
 
 def relaxed(int threads, int type, bint transposed, bfly_int n, bfly_int count, size_t prob, size_t x, bfly_int incx,
@@ -122,7 +112,7 @@ def relaxed(int threads, int type, bint transposed, bfly_int n, bfly_int count, 
         else:
             result = bfly_zrelaxed_perm(o, n, count, <double *>prob, p, incx, distx, q, incy, disty)
         restore(old)
-    done("relaxed_permute", result)
+    raise_result("relaxed_permute", result)
 
 
 def relaxed_grad(int threads, int type, bfly_int n, bfly_int count, size_t prob, size_t x, bfly_int incx, bfly_int
@@ -149,7 +139,7 @@ def relaxed_grad(int threads, int type, bfly_int n, bfly_int count, size_t prob,
             result = bfly_zrelaxed_perm_grad(BFLY_NO_TRANS, 0, n, count, <double *>prob, p, incx, distx, q, incg, distg,
                                              <double *>g_prob, r, incgx, distgx)
         restore(old)
-    done("relaxed_permute_grad", result)
+    raise_result("relaxed_permute_grad", result)
 
 
 def permute(int threads, int type, bint inverse, bfly_int n, bfly_int count, size_t perm, size_t x, bfly_int incx,
@@ -173,4 +163,4 @@ def permute(int threads, int type, bint inverse, bfly_int n, bfly_int count, siz
         restore(old)
     if result == -4:
         raise ValueError("perm must hold every index of 0 .. n - 1 exactly once")
-    done("permute", result)
+    raise_result("permute", result)
