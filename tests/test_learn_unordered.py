@@ -3,6 +3,7 @@
 import importlib.util
 import sys
 import tracemalloc
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import scipy.linalg
 import pyfly
 from pyfly import targets
 from pyfly._learn._corner import assemble
-from pyfly._learn._matching import dyadic, matched
+from pyfly._learn._matching import matched
 from pyfly._learn._unordered import clean, unordered
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -97,27 +98,34 @@ def test_every_transform_in_every_order(change, n):
             assert found.converged and found.relative_error < 2e-12, (name, found)
 
 
-def test_matching_survives_noise_and_refuses_others():
-    rng = np.random.default_rng(0)
-    for make in (targets.hartley, targets.dct, lambda n: targets.dst(n, 4)):
-        target = sweep.CHANGES["scaled+both"][0](make(32), rng)
-        noisy = target + 1e-7 * np.abs(target).mean() * rng.standard_normal(target.shape)
+@pytest.mark.parametrize(("change", "size"), [("scaled+both", 1e-6), ("scaled+both", 1e-3), ("both", 1e-1)])
+def test_matching_survives_noise(change, size):
+    for n, make in product((16, 64, 128), (targets.hartley, targets.dct, lambda n: targets.dst(n, 4))):
+        rng = np.random.default_rng(n)
+        target = sweep.CHANGES[change][0](make(n), rng)
+        noisy = target + size * np.linalg.norm(target) / n * rng.standard_normal(target.shape)
         found = matched(noisy)
         assert found.tied
-        assert np.linalg.norm(assemble(found, (32, 32)).todense() - target) < 1e-6 * np.linalg.norm(target)
+        assert np.linalg.norm(assemble(found, (n, n)).todense() - target) < size * np.linalg.norm(target), (n, make)
+
+
+def test_matching_keeps_an_order_that_was_there_and_refuses_others():
+    rng = np.random.default_rng(0)
+    for make in (targets.hartley, targets.dct, targets.dst, lambda n: targets.dst(n, 4)):
+        for turned in (False, True):
+            target = sweep.CHANGES["scaled"][0](make(32), rng)
+            assert "P" not in matched(target.T if turned else target).model.split(), (make, turned)
     assert matched(scipy.linalg.qr(rng.standard_normal((32, 32)))[0]) is None
-    assert matched(targets.hadamard(32)) is None
 
 
 @pytest.mark.parametrize("n", [8, 64])
 def test_signs_alone_are_a_hadamard_matrix_or_none(n):
     rng = np.random.default_rng(0)
     target = sweep.CHANGES["scaled+both"][0](targets.hadamard(n), rng)
-    found = dyadic(target)
+    found = matched(target)
     assert found.tied and found.model == "P BP D P"
     assert np.linalg.norm(assemble(found, (n, n)).todense() - target) < 1e-14 * np.linalg.norm(target)
-    assert dyadic(rng.choice([-1.0, 1.0], (n, n))) is None
-    assert dyadic(targets.dct(n)) is None
+    assert matched(rng.choice([-1.0, 1.0], (n, n))) is None
 
 
 @pytest.mark.parametrize("size", [1e-6, 1e-3])

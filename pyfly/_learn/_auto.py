@@ -20,10 +20,10 @@ from pyfly._learn._convolution import convolution, hankel
 from pyfly._learn._corner import assemble
 from pyfly._learn._disorder import disordered
 from pyfly._learn._factorization import distance, square
-from pyfly._learn._matching import dyadic, matched
+from pyfly._learn._matching import matched
 from pyfly._learn._monomial import diagonalised, monomial, scrambled
 from pyfly._learn._realpart import rank_share, real_part
-from pyfly._learn._scaling import rescaled, scaled_unitary
+from pyfly._learn._scaling import rescaled
 from pyfly._learn._unordered import clean, unordered
 
 # A structure that leaves more than this share of the target's energy is chance.
@@ -176,14 +176,6 @@ def _scrambled_convolutions(search):
     return any(search.take(found) for found in disordered(search.target))
 
 
-def _scaled(search):
-    """Rows and columns scaled, in any order."""
-    if not search.real or len(search.target) < 8 or search.settled():
-        return False
-    search.tell("scaled transforms")
-    return search.take(scaled_unitary(search.target)) or search.take(dyadic(search.target))
-
-
 def _matched(search):
     """A known basis with rows and columns scaled and in any order."""
     if not search.real or len(search.target) < 8 or search.settled():
@@ -270,11 +262,10 @@ _STEPS = (
     _transforms,
     _convolutions,
     _clustered,
-    _scaled,
+    _matched,
     _unordered,
     _scrambled_convolutions,
     _real_parts,
-    _matched,
     _noisy_zeros,
     _greedy,
 )

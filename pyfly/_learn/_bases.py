@@ -47,7 +47,7 @@ class Basis:
 
 def bases(n, real):
     """The bases to try for an n x n matrix, cheapest first."""
-    some = [_FOURIER, HADAMARD, _HARTLEY, _COSINE2, _SINE2, _COSINE4, _SINE4]
+    some = [_FOURIER, HADAMARD, HARTLEY, COSINE2, SINE2, COSINE4, SINE4]
     if not real:
         some.append(_HALF)
     if n < 4:
@@ -193,8 +193,8 @@ _FOURIER = Basis(
 )
 _HALF = Basis("half-sample Fourier", False, _half_transform, _half_back, _half, False)
 HADAMARD = Basis("Walsh-Hadamard", True, _hadamard_transform, _hadamard_transform, _hadamard, True)
-_HARTLEY = Basis("Hartley", True, _hartley_transform, _hartley_transform, _real_part(0, 1, 1 + 1j, 1, fold=False), True)
-_COSINE2 = Basis("cosine (type 2)", True, *_scipy("dct", 2), _real_part(0, np.sqrt(0.5), 1, 1), False)
-_SINE2 = Basis("sine (type 2)", True, *_scipy("dst", 2), _real_part(1, 1, 1j, -1), False)
-_COSINE4 = Basis("cosine (type 4)", True, *_scipy("dct", 4), _real_part(0.5, 1, 1, -1), True)
-_SINE4 = Basis("sine (type 4)", True, *_scipy("dst", 4), _real_part(0.5, 1, 1j, 1), True)
+HARTLEY = Basis("Hartley", True, _hartley_transform, _hartley_transform, _real_part(0, 1, 1 + 1j, 1, fold=False), True)
+COSINE2 = Basis("cosine (type 2)", True, *_scipy("dct", 2), _real_part(0, np.sqrt(0.5), 1, 1), False)
+SINE2 = Basis("sine (type 2)", True, *_scipy("dst", 2), _real_part(1, 1, 1j, -1), False)
+COSINE4 = Basis("cosine (type 4)", True, *_scipy("dct", 4), _real_part(0.5, 1, 1, -1), True)
+SINE4 = Basis("sine (type 4)", True, *_scipy("dst", 4), _real_part(0.5, 1, 1j, 1), True)

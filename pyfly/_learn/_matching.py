@@ -1,88 +1,99 @@
-"""A known basis behind rows and columns in any order and with any signs: T = D1 P U P' D2.
+"""A known real basis behind rows and columns in any order and scaled: T = D1 P U P' D2.
 
-Balanced (see `_scaling`), T is Q = S P U P' S' with diagonals S, S' of signs. One row and one column are taken as
-known; the products Q_ij Q_i0j Q_ij0 Q_i0j0 are then free of signs, and rows and columns are told apart step by step:
+Balanced (see `_scaling`), T is Q = S P U P' S' with diagonals S, S' of signs. The square of a row of Q has no signs. If
+U is made of cosines it moves the other rows by one step, since 2 cos 2a cos b = cos(b + 2a) + cos(b - 2a):
 
-    signature of a row  =  sum over columns of f(product) w(class of the column)        and the other way round
+    A = Q diag(n q^2 - 1) Q^T        two entries of 1/2 in every row: the rows are links of paths
 
-Classes of U refine until every row and column is alone in its own; those of Q follow by the nearest signature, which
-noise hardly moves. What is still alike then differs by a symmetry of U, and any choice will do.
+A walk through the rows of U along the same path names those of Q and their signs. These name all the rest,
+
+    largest entry of U^T (named rows of Q, where they belong)  ->  column        and the other way round,
+
+each by n numbers together: noise of a tenth does not matter, nor do rows lost in it, at which a path breaks.
 """
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.optimize import linear_sum_assignment
 
-from pyfly._learn._bases import HADAMARD, bases
+from pyfly._learn._bases import COSINE2, COSINE4, HADAMARD, HARTLEY, SINE2, SINE4
 from pyfly._learn._found import Found
-from pyfly._learn._monomial import basis_factors, first_permutation, left_scaled, probes
-from pyfly._learn._scaling import balance, unitary_within
+from pyfly._learn._monomial import basis_factors, first_permutation, left_scaled, plain, probes
+from pyfly._learn._scaling import scales, unitary_within
 
-_DIMENSIONS = 8
-# Rows worked on at a time.
-_SLAB = 64
-_ROUNDS = 40
-# Mean distance of signatures, over their spread, above which the basis is another one.
-_FAR = 0.3
-# Columns that may be the known one.
-_CANDIDATES = 6
+# Bases, transposed or not, and the share of their rows on one path. Sines are cosines in another order.
+_VIEWS = ((COSINE2, True, 1), (COSINE4, False, 1), (HARTLEY, False, 4))
+# Distance from a unitary matrix up to which one is looked for, small rows and columns being lost in noise.
+_NOISY = 0.8
+# Rows that a walk may begin with.
+_STARTS = 6
+# Entry of A that is a step, and the least number of steps that are not by chance.
+_STEP, _STEPS = 0.3, 3
+# Columns to compare rows on; correlation of rows that are the same but for noise.
+_SOME, _CLOSE = 64, 0.9
+# Mean difference of sizes up to which they are all the same but for noise.
+_EQUAL = 0.25
+# Variance of the squares of a row that moves no other.
+_FLAT = 0.1
+# Rows that may begin another path.
+_BRANCHES = 3
+# Rounds of naming columns by rows and rows by columns.
+_NAMING = 30
 # Relative error below which the answer is not by chance, and below which there is none better.
 _FITS, _EXACT = 0.5, 1e-7
 
 
 def matched(target):
-    """Find T = D1 P U P' D2 with a real basis U that is no Walsh-Hadamard matrix.
+    """Find T = D1 P U P' D2 with a real basis U: Walsh-Hadamard, cosines, sines, Hartley.
 
     Parameters
     ----------
     target : ndarray of float64, shape (n, n)
+        n a power of two, at least 8.
 
     Returns
     -------
     Found or None
     """
-    balanced = unitary_within(target)
+    balanced = unitary_within(target, _NOISY)
     if balanced is None:
         return None
-    rows, columns, unitary, rest = balanced
-    noise = max(5 * rest, 1e-9)
-    n, norm = len(target), np.linalg.norm(target)
-    best = (_FITS, None)
-    for basis in bases(n, True):
-        if not basis.real or basis is HADAMARD:
-            continue
-        for turned in (False,) if basis.symmetric else (False, True):
-            dense = (basis.backward if turned else basis.forward)(np.eye(n), 0)
-            for places in _places(unitary, dense, noise):
-                left, right, _ = _scales(unitary, dense, *places, 20)
-                left, right, rest = _scales(target, dense, *places, 3, left / rows, right / columns)
-                if rest < best[0] * norm:
-                    best = rest / norm, _found(basis, turned, places[0], left, places[1], right)
-                if rest < _EXACT * norm:
-                    return best[1]
+    rows, columns, unitary, _ = balanced
+    del balanced
+    unitary = unitary.astype(np.float32)
+    some = np.abs(unitary[probes(len(target))]) * np.sqrt(len(target))
+    # signs alone, but for a row that is lost in noise; every basis has some rows of this kind
+    if np.sort(np.abs(some - 1).mean(axis=1))[-2] < _EQUAL:
+        return _dyadic(target, rows, columns, unitary)
+    return _cosines(target, rows, columns, unitary)
+
+
+def _cosines(target, rows, columns, unitary):
+    """Find a basis with rows on paths."""
+    norm = np.linalg.norm(target)
+    across = np.ascontiguousarray(unitary.T)
+    best = (_FITS * norm, None)
+    for flipped, known, places in _guesses(unitary, across, rows, columns):
+        turned = known.turned
+        if flipped:
+            turned, places = not (turned or known.basis.symmetric), places[::-1]
+        (p, _), (q, signs) = places
+        left, right, rest = _scales(target, known.basis, turned, p, q, signs / columns)
+        if rest < best[0]:
+            best = rest, _found(known.basis, turned, p, left, q, right, (rest / norm) ** 2)
+        if rest < _EXACT * norm:
+            break
     return best[1]
 
 
-def dyadic(target):
+def _dyadic(target, rows, columns, unitary):
     """Find T = D1 P H P' D2 with the Walsh-Hadamard matrix H.
 
     Free of signs its entries are (-1)^(a b), and some columns are the digits of a.
-
-    Returns
-    -------
-    Found or None
     """
-    balanced = balance(target)
-    if balanced is None:
-        return None
-    rows, columns = balanced
-    some = probes(len(target))
-    part = np.abs(target[some] * rows[some, None] * columns) * np.sqrt(len(target))
-    if not np.abs(part - 1).mean() < _FITS:
-        return None
-    unitary = target * rows[:, None]
-    unitary *= columns
     n = len(unitary)
     place = np.zeros(n, int)
     # any digits will do: those that tell more rows apart
@@ -91,7 +102,7 @@ def dyadic(target):
     kinds = 1
     for column in signs.T:
         finer = 2 * place + column
-        count = len(np.unique(finer))
+        count = np.count_nonzero(np.bincount(finer))
         if count == 2 * kinds:
             place, kinds = finer, count
         if kinds == n:
@@ -102,166 +113,283 @@ def dyadic(target):
     where = np.abs(inner).argmax(axis=0)
     if len(np.unique(where)) < n:
         return None
-    dense = HADAMARD.forward(np.eye(n), 0)
-    left, right, rest = _scales(target, dense, place, where, 2, rows, np.sign(inner[where, np.arange(n)]) / columns)
-    return _found(HADAMARD, False, place, left, where, right) if rest < _FITS * np.linalg.norm(target) else None
+    signs = np.sign(inner[where, np.arange(n)])
+    del inner
+    norm = np.linalg.norm(target)
+    left, right, rest = _scales(target, HADAMARD, False, place, where, signs / columns)
+    return _found(HADAMARD, False, place, left, where, right, (rest / norm) ** 2) if rest < _FITS * norm else None
 
 
-def _places(unitary, dense, noise):
-    """Rows and columns of U where those of Q belong, up to signs; none if Q is no such matrix."""
-    row, column = _start(dense)
-    q_row = int(_distance(unitary, dense[row]).argmin())
-    distance = _distance(unitary.T, dense[:, column])
-    distance += len(dense) * (np.abs(unitary[q_row]) - abs(dense[row, column])) ** 2
-    theirs = _products(dense, row, column)
-    for q_column in np.argsort(distance)[:_CANDIDATES]:
-        places = _refine(_products(unitary, q_row, q_column), theirs, (row, q_row), (column, q_column), noise)
-        if places is not None:
-            yield places
+class _Basis:
+    """U or its transpose V: in single precision, as transforms, and a path through its rows."""
+
+    def __init__(self, basis, turned, n):
+        self.basis, self.turned = basis, turned
+        self._forward, self._backward = _transforms(basis, turned)
+        self.matrix = self._forward(np.eye(n, dtype=np.float32), 0)
+
+    def like(self, row, place):
+        """The row of V whose squares are those of another, in its place if there are several; none if there is none."""
+        n = len(row)
+        some = np.unique(np.linspace(0, n - 1, _SOME).astype(int))
+        squares, sought = n * np.square(self.matrix[:, some]) - 1, n * np.square(row[some]) - 1
+        closeness = squares @ sought / np.maximum(np.linalg.norm(squares, axis=1) * np.linalg.norm(sought), 1)
+        closeness[place] *= 1.001
+        return [int(closeness.argmax())] if closeness.max() > _CLOSE else []
+
+    def walk(self, start):
+        """Follow the path from a row."""
+        n = len(self.matrix)
+        self.steps = [self._forward(self.matrix * (n * self.matrix[start] ** 2 - 1), 1)]
+        self.free = np.ones(n, np.float32)
+        self.path = _walk(self.steps, start, self.free)
+
+    def columns(self, x):
+        """V^T x."""
+        return self._backward(x, 0)
+
+    def rows(self, x):
+        """V x."""
+        return self._forward(x, 0)
 
 
-def _refine(ours, theirs, rows, columns, noise):
-    """Tell rows and columns apart, the given ones being known."""
-    n = len(ours)
-    sides = [_Side(n, *rows), _Side(n, *columns)]
-    rng = np.random.default_rng(n)
-    for _ in range(_ROUNDS):
-        before = [side.count for side in sides]
-        for this, other, axis in ((0, 1, 1), (1, 0, 0)):
-            weights = rng.standard_normal((sides[other].count, _DIMENSIONS))
-            side = sides[this]
-            signature = _signature(theirs, weights[sides[other].known], axis)
-            seen = _signature(ours, weights[sides[other].seen], axis)
-            if side.refine(signature, seen, noise) > _FAR:
-                return None
-        if all(side.count == n for side in sides):
-            places = [side.place() for side in sides]
-            return None if any(place is None for place in places) else places
-        if before == [side.count for side in sides]:
-            # a symmetry of U: any of its members may be the one
-            min(sides, key=lambda side: side.count).choose()
-    return None
+def _guesses(unitary, across, rows, columns):
+    """Whether it is the transpose, bases V, and places and signs: V whose paths are as long as those of Q first."""
+    n, sides = len(unitary), []
+    for exact in (True, False):
+        for flipped in (False, True):
+            if len(sides) <= flipped:
+                sides.append(
+                    _Side(across, unitary, columns, rows) if flipped else _Side(unitary, across, rows, columns)
+                )
+            side = sides[flipped]
+            count = len(side.path[0])
+            for basis, turned, parts in _VIEWS if count > min(_STEPS, n // 8) else ():
+                if (parts * count == n) == exact:
+                    guess = side.guess(basis, turned)
+                    if guess is not None:
+                        yield flipped, *guess
 
 
-def _start(dense):
-    """A row and a column of U to take as known: few zeros, since they hide what meets them."""
-    row, n = 1, len(dense)
-    zeros = np.count_nonzero(np.abs(dense) < 0.01 / np.sqrt(n), axis=0)
-    return row, int((np.abs(dense[row]) - 2 * zeros).argmax())
+def _transforms(basis, turned):
+    return (basis.backward, basis.forward) if turned else (basis.forward, basis.backward)
 
 
-def _distance(rows, row):
-    """Squared distance of magnitudes, whatever their order, from those of one row; a few rows at a time."""
-    wanted = np.sort(np.abs(row))
-    parts = (np.sort(np.abs(rows[k : k + _SLAB]), axis=1) - wanted for k in range(0, len(rows), _SLAB))
-    return np.concatenate([np.square(part).sum(axis=1) for part in parts])
+def _walk(steps, start, free, second=False):
+    """Rows along a path, -1 where one is passed over, and their signs; the second way from its start if asked.
+
+    steps : rows of A and, if there, of the matrix of double steps
+    """
+    rows, signs = [start], [1.0]
+    free[start] = 0
+    while True:
+        for passed, step in enumerate(steps):  # noqa: B007 - used after the loop
+            along = step[rows[-1]]
+            sizes = np.abs(along) * free
+            at = int(sizes.argmax())
+            if second and len(rows) == 1:
+                sizes[at] = 0
+                at = int(sizes.argmax())
+            if sizes[at] >= _STEP:
+                break
+        else:
+            return rows, signs
+        rows += [-1] * passed + [at]
+        signs += [0.0] * passed + [signs[-1] * np.sign(along[at])]
+        free[at] = 0
 
 
-def _products(matrix, row, column):
-    """f of the sign-free products of every entry with its companions in the known row and column."""
-    n = len(matrix)
-    products = matrix * (matrix[row] * np.sign(matrix[row, column]) * n)
-    products *= (matrix[:, column] * np.sqrt(n))[:, None]
-    # nonlinear, so that sums over classes tell sets of values apart
-    return np.sin(products + 1, out=products)
+def _assign(place, sign, path, signs, there, sense):
+    """Name the rows of a path by those of another as far as both go."""
+    for row, name, way in zip(path, there, np.multiply(signs[: len(there)], sense[: len(path)]), strict=False):
+        if row >= 0:
+            place[row], sign[row] = name, way
 
 
-def _signature(products, weights, axis):
-    signature = (products if axis else products.T) @ weights
-    return signature / np.sqrt(len(products))
+def _flatness(matrix):
+    """How much the squares of each row vary."""
+    squares = np.square(matrix)
+    return len(matrix) * np.vecdot(squares, squares) - 1
 
 
 class _Side:
-    """Rows, or columns, of U and of Q with the class of each.
+    """The rows of a balanced matrix and their paths.
 
     Attributes
     ----------
-    known, seen : ndarray of int, shape (n,)
-        Classes in U and Q.
-    count : int
-        Number of classes.
+    path : tuple
+        Rows along the longest path met, and their signs.
     """
 
-    def __init__(self, n, known, seen):
-        self.known, self.seen, self.count = np.zeros(n, int), np.zeros(n, int), 2
-        self.known[known] = self.seen[seen] = 1
+    def __init__(self, unitary, across, rows, columns):
+        self._unitary, self._across = unitary, across
+        # a small row or column says little where there is noise
+        self._weights = [1 / (1 + (factor / np.median(factor)) ** 2) for factor in (rows, columns)]
+        self.path = ([], [])
+        n = len(unitary)
+        uneven = np.flatnonzero(_flatness(unitary) > _FLAT)
+        for start in uneven[np.argsort(rows[uneven], kind="stable")[:_STARTS]]:
+            weight = n * unitary[start] ** 2 - 1
+            steps = [(unitary * weight) @ across]
+            some = steps[0][probes(n)]
+            some[np.arange(len(some)), probes(n)] = 0
+            if np.median(np.abs(some).max(axis=1)) < _STEP:
+                break
+            path = _walk(steps, int(start), np.ones(n, unitary.dtype))
+            if 4 * len(path[0]) < n:
+                # over a row lost in noise: cos 4a = 2 cos^2 2a - 1
+                steps.append((unitary * (2 * weight**2 - 1)) @ across)
+                path = _walk(steps, int(start), np.ones(n, unitary.dtype))
+            if len(path[0]) > len(self.path[0]):
+                self.path, self._steps = path, steps
+            if 4 * len(path[0]) >= n:
+                break
 
-    def refine(self, known, seen, noise):
-        """Split the classes by signatures; return how far those of Q are from those of U, over the spread."""
-        spread = np.sqrt(np.square(known - known.mean(axis=0)).mean()) + 1e-300
-        along = known[:, 0]
-        order = np.lexsort((along, self.known))
-        apart = (np.diff(along[order]) > noise * spread) | (np.diff(self.known[order]) > 0)
-        before, self.known = self.known, np.zeros(len(order), int)
-        self.known[order[1:]] = np.cumsum(apart)
-        self.count = int(self.known.max()) + 1
-        centres = np.zeros((self.count, known.shape[1] + 1))
-        np.add.at(centres[:, :-1], self.known, known)
-        centres /= np.bincount(self.known)[:, None]
-        # members of different classes stay apart
-        centres[self.known, -1] = 1e3 * spread * before
-        distance, self.seen = cKDTree(centres).query(np.column_stack([seen, 1e3 * spread * self.seen]))
-        return float(np.median(distance)) / (spread * np.sqrt(known.shape[1]))
+    def guess(self, basis, turned):
+        """V with place and sign in V of all rows, and of all columns; None where its path is another."""
+        known, first = _Basis(basis, turned, len(self._unitary)), self.path[0][0]
+        # an order that was there stays: that of the columns, in which the same row stands, or that of the rows
+        for start in (*known.like(self._unitary[first], first), first, 1):
+            known.walk(start)
+            if len(known.path[0]) >= len(self.path[0]):
+                break
+        ends = [
+            steps[0][path[0][-1], path[0][-1]] for steps, path in ((self._steps, self.path), (known.steps, known.path))
+        ]
+        if len(known.path[0]) == len(self.path[0]) and ends[0] * ends[1] < -(_STEP**2):
+            return None
+        places = self._places(known)
+        return None if places is None else (known, places)
 
-    def choose(self):
-        """Make one member of the first class with several a class of its own."""
-        crowded = int(np.argmax(np.bincount(self.known) > 1))
-        ours = np.flatnonzero(self.seen == crowded)
-        if len(ours):
-            self.known[np.argmax(self.known == crowded)] = self.seen[ours[0]] = self.count
-            self.count += 1
+    def _places(self, known):
+        n = len(self._unitary)
+        place, sign = np.full(n, -1), np.zeros(n)
+        _assign(place, sign, *self.path, *known.path)
+        if known.free.any() and 8 * len(self.path[0]) >= n:
+            self._branch(known, place, sign)
+        known.steps = None
+        return self._name(known, place, sign)
 
-    def place(self):
-        """Place in U of every member of Q."""
-        where = np.argsort(self.known)[self.seen]
-        return where if len(np.unique(where)) == len(where) else None
+    def _branch(self, known, place, sign):
+        """Name the rows of other paths, which begin with a flat row or with one that follows itself."""
+        free = known.free
+        few = np.ascontiguousarray(self._unitary[:, probes(len(place))])
+        ours, theirs = (
+            np.stack([_flatness(x), np.square(x) @ (len(x) * np.square(x[at]) - 1)])
+            for x, at in ((self._unitary, self.path[0][0]), (known.matrix, known.path[0][0]))
+        )
+
+        def share(place, sign):
+            # of two ways that a symmetry of V makes equal, the one that keeps rows where they stand
+            kept = np.count_nonzero(place == np.arange(len(place))) / len(place)
+            return np.abs(known.columns(_placed(few, place, sign))).max(axis=0).mean() * (1 + kept / 100)
+
+        most = share(place, sign)
+        while free.any():
+            start = int(np.where(free > 0, np.minimum(theirs[0], 0.5 - np.abs(theirs[1])), np.inf).argmin())
+            left = free.copy()
+            ways = [_walk(known.steps, start, left), _walk(known.steps, start, free, second=True)]
+            free *= left
+            distance = np.where(place < 0, np.abs(ours - theirs[:, start, None]).sum(axis=0), np.inf)
+            best = None
+            for first in np.argsort(distance, kind="stable")[:_BRANCHES]:
+                path, signs = _walk(self._steps, int(first), (place < 0).astype(few.dtype))
+                for (there, sense), turn in product(ways, (1, -1)):
+                    p, s = place.copy(), sign.copy()
+                    _assign(p, s, path, np.multiply(signs, turn), there, sense)
+                    reached = share(p, s)
+                    if best is None or reached > best[0]:
+                        best = reached, p, s
+            if best is None or best[0] < 1.02 * most:
+                break
+            most, place[:], sign[:] = best
+
+    def _name(self, known, place, sign):
+        """Name all columns by the named rows, then all rows by those, until nothing changes."""
+        rows = place, sign
+        for _ in range(_NAMING):
+            before, images = rows, known.columns(_placed(self._unitary, rows[0], rows[1] * self._weights[0]))
+            columns = _named(images)
+            images = known.rows(_placed(self._across, columns[0], columns[1] * self._weights[1]))
+            rows = _named(images)
+            if (rows[0] == before[0]).all():
+                break
+        if min(np.count_nonzero(named[0] >= 0) for named in (rows, columns)) < len(place) // 2:
+            return None
+        rows = _filled(rows, images)
+        if (columns[0] < 0).any():
+            columns = _filled(columns, known.columns(_placed(self._unitary, rows[0], rows[1] * self._weights[0])))
+        return rows, columns
 
 
-def _scales(target, dense, rows, columns, rounds, left=None, right=None):
-    """Diagonals with T = diag(left) U[rows][:, columns] diag(right) by least squares in turn, and what they leave."""
-    n = len(target)
-    if right is None:
-        row = int(np.abs(dense).min(axis=1)[rows].argmax())
-        left, right = np.empty(n), target[row] / dense[rows[row], columns]
-
-    def slabs():
-        for start in range(0, n, _SLAB):
-            part = slice(start, start + _SLAB)
-            yield part, target[part], dense[rows[part]][:, columns]
-
-    for _ in range(rounds):
-        across, size = np.zeros(n), np.full(n, 1e-300)
-        for part, seen, model in slabs():
-            scaled = model * right
-            left[part] = np.vecdot(scaled, seen) / np.maximum(np.vecdot(scaled, scaled), 1e-300)
-            model *= left[part, None]
-            across += (model * seen).sum(axis=0)
-            size += np.square(model).sum(axis=0)
-        before, right = right, across / size
-        if np.abs(right - before).max() <= 4e-16 * np.abs(right).max():
-            break
-    rest = sum(np.square(seen - left[part, None] * model * right).sum() for part, seen, model in slabs())
-    return left, right, np.sqrt(rest)
+def _scales(target, basis, turned, rows, columns, right):
+    """Diagonals with T = diag(left) V[rows][:, columns] diag(right), and what they leave."""
+    model = _transforms(basis, turned)[0](np.eye(len(target)), 0)[np.ix_(rows, columns)]
+    return scales(model, target, right)
 
 
-def _found(basis, turned, rows, left, columns, right):
+def _placed(matrix, place, weight):
+    """Rows of a matrix where they belong, weighted; zeros where none is known to."""
+    source, scale = np.zeros(len(matrix), int), np.zeros((len(matrix), 1), matrix.dtype)
+    known = place >= 0
+    source[place[known]], scale[place[known], 0] = np.flatnonzero(known), weight[known]
+    out = matrix[source]
+    out *= scale
+    return out
+
+
+def _named(images):
+    """Place and sign of the largest entry of every column; -1 where another column has the better claim."""
+    sizes, index = np.abs(images), np.arange(images.shape[1])
+    place = sizes.argmax(axis=0)
+    order = np.argsort(-sizes[place, index], kind="stable")
+    winners = order[np.unique(place[order], return_index=True)[1]]
+    named = np.full(len(place), -1)
+    named[winners] = place[winners]
+    return named, np.sign(images[place, index])
+
+
+def _filled(named, images):
+    """The places left over for those without one."""
+    place, sign = named
+    open_, left = np.flatnonzero(place < 0), np.setdiff1d(np.arange(len(place)), place)
+    if len(open_):
+        rows, columns = linear_sum_assignment(-np.abs(images[np.ix_(left, open_)]))
+        place[open_[columns]] = left[rows]
+        sign = np.sign(images[place, np.arange(len(place))])
+    return place, np.where(sign == 0, 1, sign)
+
+
+def _found(basis, turned, rows, left, columns, right, share):
     """T = diag(left) U[rows][:, columns] diag(right) as operators."""
     from pyfly._operators import Diagonal, Permutation
 
     n = len(rows)
     place = np.arange(n)
+    # sin k j = (-1)^j cos (n - 1 - k) j, in the indices of either type: an order that was there stays
+    sines = {COSINE2: SINE2, COSINE4: SINE4}.get(basis)
+    if sines and (rows == place[::-1]).all() and (basis.symmetric or not turned):
+        basis, rows, right = sines, place, right * (1 - 2 * (columns % 2))
+    elif sines and (columns == place[::-1]).all() and (basis.symmetric or turned):
+        basis, columns, left = sines, place, left * (1 - 2 * (rows % 2))
+    elif basis is HARTLEY and (columns == np.roll(place, n // 2)).all():
+        columns, left = place, left * (1 - 2 * (rows % 2))
     factors, model = basis_factors(basis, turned, n)
     # U[rows][:, columns] = P U P': the diagonals move inside the permutations
     outer, inner = np.empty_like(left), np.empty_like(right)
     outer[rows], inner[columns] = left, right
-    scaled = left_scaled(factors[0], outer)
-    factors, model = (
-        ((scaled, *factors[1:]), model) if scaled is not None else ((Diagonal(outer), *factors), "D " + model)
-    )
-    if np.ptp(inner) > 1e-14 * np.abs(inner).max():
+    outer, inner = plain(outer, share), plain(inner, share)
+    if np.ndim(outer):
+        scaled = left_scaled(factors[0], outer)
+        factors, model = (
+            ((scaled, *factors[1:]), model) if scaled is not None else ((Diagonal(outer), *factors), "D " + model)
+        )
+    else:
+        inner = inner * outer
+    if np.ndim(inner):
         factors, model = (*factors, Diagonal(inner)), model + " D"
     else:
-        factors = (factors[0]._scaled(float(inner[0])), *factors[1:])
+        factors = (factors[0]._scaled(inner), *factors[1:])
     perm = first_permutation(factors)
     if (rows != place).any():
         factors, model = (Permutation(rows), *factors), "P " + model

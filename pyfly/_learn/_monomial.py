@@ -79,7 +79,7 @@ def scrambled(target):
             where, values = _single_entries(transform(target), axis)
             if where is not None:
                 make = _rows_found if axis else _columns_found
-                found.append(make(basis, turned, where, _plain(values, share)))
+                found.append(make(basis, turned, where, plain(values, share)))
                 if share < 1e-16:
                     return found
     return found
@@ -180,7 +180,7 @@ def _transposed(model):
     return " ".join(part if part in ("P", "D") else f"({part})^T" for part in model.split()[::-1])
 
 
-def _plain(values, share):
+def plain(values, share):
     """Drop what is noise: an imaginary part, or the differences between equal numbers.
 
     A share of the energy outside the n entries means that each is wrong by about the root of share / n.
