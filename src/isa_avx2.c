@@ -56,6 +56,11 @@
         _mm_storeu_pd(p_ + 4, _mm256_extractf128_pd(u_, 1));                                                        \
         _mm_storeu_pd(p_ + 6, _mm256_extractf128_pd(v_, 1));                                                        \
     } while (0)
+/* Two pieces of 16 bytes: the factors of complex products are packed in two thirds of the time. */
+#define PIECES_F32(p, far) \
+    ((V)_mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm_loadu_ps((p) + (far)), 1))
+#define PIECES_F64(p, far) \
+    ((V)_mm256_insertf128_pd(_mm256_castpd128_pd256(_mm_loadu_pd(p)), _mm_loadu_pd((p) + (far)), 1))
 #include "kernels.inc"
 
 #ifdef __clang__
