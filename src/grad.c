@@ -9,7 +9,8 @@
 
 #define MIN_CHUNK 32 /* vectors: a chunk's buffer costs the time of about two */
 #define MAX_CHUNKS 16
-#define BUFFERED_BYTES (4.0 * 1024 * 1024) /* factors up to here are packed, and their gradients summed in buffers */
+#define BUFFERED_BYTES (4.0 * 1024 * 1024) /* factors up to here have their gradients summed in buffers */
+#define PACKED_BYTES (512.0 * 1024) /* up to here they are packed in advance where they are not: they stay in the cache */
 
 #define SCRATCH_BYTES (256.0 * 1024 * 1024) /* buffers stay below it, and tiles while they hold more than one vector */
 
@@ -23,7 +24,7 @@ typedef struct job {
     size_t coef_bytes, tile;
     bfly_vectors x, gy, gx;
     bfly_int count, block, blocks, chunks;
-    int accumulate;
+    int accumulate, direct; /* direct: no sums in buffers */
 } job;
 
 /* blocks of vectors b0 .. b1 - 1 into sums, or straight into gw when that is NULL; by thread t of a team of nt that shares
@@ -80,12 +81,12 @@ static void unpack(const job *J, int t, int nt)
 /* all of it, by thread t of a team of nt: the chunks one after the other */
 static void run_shared(const job *J, char *tiles, int t, int nt)
 {
-    if (!J->coef) {
+    pack(J, t, nt);
+    if (nt > 1) bfly_team_meets();
+    if (J->direct) {
         run_blocks(J, 0, J->blocks, NULL, tiles, t, nt);
         return;
     }
-    pack(J, t, nt);
-    if (nt > 1) bfly_team_meets();
     for (bfly_int c = 0; c < J->chunks; c++) {
         char *const sums = J->sums + (c ? J->coef_bytes : 0);
         run_chunk(J, c, sums, tiles, t, nt);
@@ -138,16 +139,17 @@ static int grad_run(int precision, int complex_w, int complex_x, int op, int ord
     J.chunks = count / MIN_CHUNK;
     if (J.chunks > MAX_CHUNKS) J.chunks = MAX_CHUNKS;
     if (J.chunks > J.blocks) J.chunks = J.blocks;
-    const int direct = !J.P.tied && J.P.row == n && (J.blocks == 1 || (double)J.coef_bytes > BUFFERED_BYTES);
+    const int large = (double)J.coef_bytes > BUFFERED_BYTES, direct = !J.P.tied && J.P.row == n && (J.blocks == 1 || large);
     while (J.chunks > 1 && (double)J.chunks * (double)J.coef_bytes > SCRATCH_BYTES) J.chunks /= 2;
     if (direct || J.chunks < 1) J.chunks = 1;
+    J.direct = direct;
 
     const double work = 3.5 * (double)n * J.P.logn * (double)count * (double)J.size * (complex_w ? 4 : complex_x ? 2 : 1);
     int threads = bfly_threads_for(work);
     const int inside = J.P.tied || J.P.row != n ? 1 : bfly_threads_inside(threads, J.chunks, (double)J.tile);
     if (threads > J.chunks) threads = (int)J.chunks;
     const bfly_int buffers = direct ? 0 : (threads == 1 || inside > 1) && J.chunks > 2 ? 2 : J.chunks;
-    const size_t tiles = (size_t)(J.P.npass + 1) * J.tile, packed = direct ? 0 : J.coef_bytes;
+    const size_t tiles = (size_t)(J.P.npass + 1) * J.tile, packed = direct && (double)J.coef_bytes > PACKED_BYTES ? 0 : J.coef_bytes;
     bfly_work memory;
     char *base = bfly_work_get(
         &memory, (double)packed + (double)J.coef_bytes * (double)buffers + (double)tiles * (inside > 1 ? 1 : threads));
