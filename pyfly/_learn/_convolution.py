@@ -118,6 +118,11 @@ def build(target, a, b):
     m, n = target.shape
     unit = a is None
     a, b = (np.ones(m), np.ones(n)) if unit else (a, b)
+    if not unit:
+        # of all geometric diagonals the one that leaves the coefficients level
+        t = np.log(np.maximum(np.abs(diagonal_means(target, a, b)), 1e-300))
+        slope = np.polyfit(np.arange(m + n - 1), t, 1)[0]
+        a, b = a * np.exp(slope * np.arange(m)), b * np.exp(-slope * np.arange(n))
     for _ in range(1 if unit else 2):
         t = diagonal_means(target) if unit else diagonal_means(target, a, b)
         if unit:
@@ -128,11 +133,10 @@ def build(target, a, b):
         scaled = (a[:, None] * model).T
         b = np.vecdot(scaled, target.T) / np.maximum(np.vecdot(scaled, scaled).real, 1e-300)
     before, after = t[: n - 1], t[n:]
-    size = np.linalg.norm(t)
     if m == n and n & (n - 1) == 0:
         # t_(k - n) = f t_k: an f-circulant, which a geometric diagonal makes circulant
         ratio = np.vdot(after, before) / max(float(np.vdot(after, after).real), 1e-300)
-        if np.linalg.norm(before - ratio * after) < np.sqrt(_SHARE) / 3 * size and abs(ratio) > 1e-8:
+        if np.linalg.norm(before - ratio * after) < np.sqrt(_SHARE) / 3 * np.linalg.norm(before) and abs(ratio) > 1e-8:
             return _wrapped(target, t[n - 1 :], before, ratio, a, b, unit)
     return _expanded(t, m, n, a, b, unit, not np.iscomplexobj(target))
 

@@ -4,7 +4,8 @@ circulant, scaled:  balanced, |C C^H|_ik depends on the distance of rows i and k
                     cycle, which is walked; the columns are then shifts of one column, found by phase correlation
 Toeplitz:           row k follows row i if T[k, 1:] and T[i, :-1] are parallel: the rows form a chain; with the columns
                     scaled as well, log |T[k, j'] / T[k, j]| differs by one number for all pairs that follow each other
-both in any order:  equal entries stand on one diagonal, and their number tells which
+both in any order:  equal entries stand on one diagonal, and their number tells which; with scales, equal cross ratios
+                    mirror each other
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ _PARALLEL = 0.8
 _DISTANCES = 12
 # Rows worked on at a time.
 _SLAB = 64
+# Mirrors to try, and how close two cross ratios are, in mean distances, that are the same.
+_MIRRORS, _NEAR = 24, 0.02
 # Difference of logarithms of entries that are the same but for rounding.
 _LOG = 1e-7
 
@@ -39,7 +42,7 @@ def disordered(target):
     ------
     Found
     """
-    for find in (_shifted, _chained, _cycled, _diagonals):
+    for find in (_shifted, _chained, _cycled, _diagonals, _mirrored):
         for found in find(target):
             if found is not None:
                 yield found
@@ -304,3 +307,101 @@ def _diagonals(target):
     order = np.array(order)
     if len(np.unique(order)) == n:
         yield _ordered(target, order, column_of[order])
+
+
+# ---- cross ratios that are equal -----------------------------------------------------------------------------------
+
+
+def _mirrored(target):
+    """Toeplitz matrices with rows and columns scaled and in any order.
+
+    Cross ratios T_ij T_kl / (T_il T_kj) know nothing of the scales. Around an entry (k, l) they are symmetric: row
+    k + x is paired with column l - x. In every such mirror the place of a row plus that of its column is k + l; some of
+    them together tell all places.
+    """
+    n, mirrors = len(target), []
+    if not target.all() or not _symmetric(target):
+        return
+    for row, column in np.random.default_rng(n).integers(n, size=(_MIRRORS, 2)):
+        partners = _partners(target, row, column)
+        if 2 * np.count_nonzero(partners >= 0) > n:
+            mirrors.append(partners)
+            places = _places(np.array(mirrors)) if len(mirrors) > 1 else None
+            if places is not None:
+                yield _ordered(target, *places)
+                return
+
+
+def _symmetric(target):
+    """Whether some rows and some columns share cross ratios."""
+    n = len(target)
+    some = np.random.default_rng(n).permutation(n)[: max(16, int(2 * np.sqrt(n)))]
+    parts = [_ratios(view[np.r_[0, some]], 0, 0)[1:, 1:].ravel() for view in (target, target.T)]
+    keys = np.log(np.abs(np.concatenate(parts)))
+    order = np.argsort(keys)
+    close = np.diff(keys[order]) < 1e-3 * np.ptp(keys) / len(keys)
+    across = (order[1:] < len(parts[0])) != (order[:-1] < len(parts[0]))
+    return np.count_nonzero(close & across) > max(len(some), len(keys) // 500)
+
+
+def _ratios(target, row, column):
+    """T_ij T_kl / (T_il T_kj) for one entry (k, l)."""
+    ratios = target * target[row, column]
+    ratios /= target[row].copy()
+    ratios /= target[:, column, None].copy()
+    return ratios
+
+
+def _partners(target, row, column):
+    """Column that stands with each row in the mirror through an entry, -1 for none."""
+    n = len(target)
+    ratios = _ratios(target, row, column)
+    keys = np.abs(ratios)
+    np.log(keys, out=keys)
+    keys[row] = keys[:, column] = np.inf
+    order = np.argsort(keys, axis=None)[: (n - 1) ** 2]
+    keys = keys.ravel()[order]
+    near = np.flatnonzero(np.diff(keys) < _NEAR * (keys[-1] - keys[0]) / len(keys))
+    one, other = order[near], order[near + 1]
+    del keys, order
+    same = np.abs(ratios.ravel()[one] - ratios.ravel()[other]) < 0.3 * np.abs(ratios.ravel()[one])
+    (i, j), (k, m) = np.divmod(one[same], n), np.divmod(other[same], n)
+    votes = np.bincount(np.r_[i * n + m, k * n + j], minlength=n * n).reshape(n, n)
+    partners, sure = votes.argmax(axis=1), votes.max(axis=1)
+    partners[sure <= 0.4 * sure.max()] = -1
+    # two rows with one column: neither is sure
+    twice = np.flatnonzero(np.bincount(partners + 1, minlength=n + 1) > 1) - 1
+    partners[np.isin(partners, twice)] = -1
+    partners[row] = column
+    return partners
+
+
+def _places(mirrors):
+    """Orders of the rows and columns from their partners in several mirrors, None if these do not tell or disagree."""
+    count, n = mirrors.shape
+    # places as sums of the unknown k + l of the mirrors
+    sums, known = np.zeros((2, n, count), int), np.zeros((2, n), bool)
+    known[0, np.flatnonzero((mirrors >= 0).all(axis=0))[:1]] = True
+    edges = [(r, np.flatnonzero(partners >= 0), partners[partners >= 0]) for r, partners in enumerate(mirrors)]
+    before = 0
+    while before < known.sum():
+        before = known.sum()
+        for r, *ends in edges:
+            for here, there in ((0, 1), (1, 0)):
+                new = known[here, ends[here]] & ~known[there, ends[there]]
+                sums[there, ends[there][new]] = np.eye(count, dtype=int)[r] - sums[here, ends[here][new]]
+                known[there, ends[there][new]] = True
+    if not known.all():
+        return None
+    unit = np.eye(count, dtype=int)
+    rest = np.concatenate([sums[0, rows] + sums[1, columns] - unit[r] for r, rows, columns in edges])[:, 1:]
+    # the sums hold for the true k + l, the first of them taken as 0, and their multiples alone
+    values, vectors = np.linalg.eigh(rest.T @ rest)
+    if values[0] > 1e-9 * len(rest) or (count > 2 and values[1] < 1e-3 * len(rest)):
+        return None
+    places = sums[:, :, 1:] @ vectors[:, 0]
+    places = (places - places.min(axis=1, keepdims=True)) * ((n - 1) / np.ptp(places, axis=1, keepdims=True))
+    whole = np.round(places).astype(int)
+    if np.abs(places - whole).max() > 1e-3 or any(len(np.unique(p)) < n for p in whole):
+        return None
+    return np.argsort(whole[0]), np.argsort(whole[1])
