@@ -24,8 +24,8 @@ _PARALLEL = 0.8
 _DISTANCES = 12
 # Rows worked on at a time.
 _SLAB = 64
-# Mirrors to try, and how close two cross ratios are, in mean distances, that are the same.
-_MIRRORS, _NEAR = 24, 0.02
+# Mirrors to try and to use, and how close two cross ratios are, in mean distances, that are the same.
+_MIRRORS, _BEST, _NEAR = 40, 6, 0.02
 # Difference of logarithms of entries that are the same but for rounding.
 _LOG = 1e-7
 
@@ -326,6 +326,9 @@ def _mirrored(target):
         partners = _partners(target, row, column)
         if 2 * np.count_nonzero(partners >= 0) > n:
             mirrors.append(partners)
+            # those near the middle pair most, and are least often mistaken
+            mirrors.sort(key=lambda partners: -np.count_nonzero(partners >= 0))
+            del mirrors[_BEST:]
             places = _places(np.array(mirrors)) if len(mirrors) > 1 else None
             if places is not None:
                 yield _ordered(target, *places)
