@@ -169,16 +169,29 @@ int bfly_product_run(const bfly_product *p)
 /* y := op(B) x for few short vectors: one tile on the stack, nothing to pack in advance or to share. What is outside
  * the kernel costs as much as the kernel here, so it is in line, with the types as constants. */
 enum { SHORT = 256, FEW = 4 };
-static BFLY_INLINE int few_short(int precision, int complex_w, int complex_x, int op, int order, bfly_int n,
+static BFLY_INLINE int few_short(int precision, int complex_w, int complex_x, int op, int order, int form, bfly_int n,
                                  bfly_int count, const void *w, const void *x, bfly_int incx, bfly_int distx, void *y,
                                  bfly_int incy, bfly_int disty)
 {
     static const bfly_scale plain = {{1, 0}, {0, 0}, 1};
     const bfly_kernels *k = bfly_current_isa()->kernels[precision];
     char tile[FEW * SHORT * 2 * sizeof(double) + BFLY_ALIGN];
+    char packed[7 * SHORT * 2 * sizeof(double) + BFLY_ALIGN]; /* tied: 4 n numbers, those inside registers repeated */
+    void *coef = NULL;
     bfly_program P;
-    bfly_program_set(&P, op, order, BFLY_UNTIED, n, complex_w, complex_x, k->logw, 2);
-    k->mul(&P, NULL, w, (bfly_vectors){(char *)x, incx, distx}, (bfly_vectors){y, incy, disty}, count, &plain,
+    /* one row is as long as the vector; of real numbers, it takes more stages a pass */
+    const int three = !complex_x && count == 1 && k->most == 3;
+    const int tied = form == BFLY_TIED && n > (bfly_int)1 << (k->logw + (three ? 3 : 2));
+    const int logrow = k->logw + (count > 1 ? 2 : 0);
+    if (three && !tied)
+        bfly_program_set(&P, op, order, form, n, complex_w, complex_x, k->logw, 3, logrow);
+    else
+        bfly_program_set(&P, op, order, form, n, complex_w, complex_x, k->logw, 2, logrow);
+    if (tied) { /* each number serves several blocks */
+        coef = bfly_aligned(packed);
+        for (int i = 0; i < P.npass; i++) k->pack(&P, &P.pass[i], w, coef, 0, P.pass[i].period);
+    }
+    k->mul(&P, coef, coef ? NULL : w, (bfly_vectors){(char *)x, incx, distx}, (bfly_vectors){y, incy, disty}, count, &plain,
            bfly_aligned(tile));
     return 0;
 }
@@ -204,9 +217,12 @@ static BFLY_INLINE int mul(int lent, int precision, int complex_w, int complex_x
     BFLY_CHECK(13, incy != 0 || n == 1);
     BFLY_CHECK(14, disty != 0 || count <= 1);
     if (!bfly_fits(n, incx, count, distx, size) || !bfly_fits(n, incy, count, disty, size)) return BFLY_EOVERFLOW;
-    if (!lent && form == BFLY_UNTIED && n > 1 && n <= SHORT && count > 0 && count <= FEW)
+    if (!lent && n > 1 && n <= SHORT && count > 0 && count <= FEW)
         if (BFLY_LIKELY(alpha[0] == 1) && BFLY_LIKELY(beta[0] == 0) && alpha[1] == 0 && beta[1] == 0)
-            return few_short(precision, complex_w, complex_x, op, order, n, count, w, x, incx, distx, y, incy, disty);
+            return BFLY_LIKELY(form == BFLY_UNTIED) ? few_short(precision, complex_w, complex_x, op, order, BFLY_UNTIED, n,
+                                                                count, w, x, incx, distx, y, incy, disty)
+                                                    : few_short(precision, complex_w, complex_x, op, order, BFLY_TIED, n,
+                                                                count, w, x, incx, distx, y, incy, disty);
     const bfly_scale scale = bfly_scale_by(alpha[0], alpha[1], beta[0], beta[1]);
     return bfly_product_run(&(bfly_product){precision, complex_w, complex_x, op, order, form, n, count, w,
                                             {(char *)x, incx, distx}, {y, incy, disty}, scale});

@@ -4,7 +4,7 @@
 void bfly_program_init(bfly_program *P, int op, int order, int form, bfly_int n, int complex_w, int complex_x,
                        int logw, int most)
 {
-    bfly_program_set(P, op, order, form, n, complex_w, complex_x, logw, most);
+    bfly_program_set(P, op, order, form, n, complex_w, complex_x, logw, most, logw + 2);
 }
 
 /* log2 of the vectors that share a row */

@@ -16,10 +16,9 @@ static BFLY_INLINE int bfly_log2(bfly_int n)
 #endif
 }
 
-/* q stages inside a register and e between registers at distance 2^lh */
-static BFLY_INLINE void bfly_put_pass(bfly_program *P, bfly_pass *A, int kind, int q, int e, int lh)
+/* q stages inside a register and e, of `above` in all, between registers at distance 2^lh */
+static BFLY_INLINE void bfly_put_pass(bfly_program *P, bfly_pass *A, int kind, int q, int e, int above, int lh)
 {
-    const int above = P->logn - P->logw - e;
     A->kind = kind;
     A->form = BFLY_PASS_PLAIN;
     A->q = q;
@@ -28,26 +27,24 @@ static BFLY_INLINE void bfly_put_pass(bfly_program *P, bfly_pass *A, int kind, i
     A->first = 0;
     A->nblocks = P->row >> (P->logw + e);
     /* short vectors repeat their coefficients along the row, tied ones along the vector */
-    A->period = (bfly_int)1 << (P->tied ? lh : above > 0 ? above : 0);
+    A->period = (bfly_int)1 << (P->tied ? lh : above - e);
     A->bcoef = (bfly_int)2 * (q + e) << e;
     A->coef = P->ncoef;
-    A->data = NULL;
     P->ncoef += A->period * A->bcoef;
 }
 
-/* A pass has at most `most` stages between registers. In order of increasing stride: the first has what the others, of
- * two each, leave to it; three each where that is not enough. */
+/* A row has at least 2^logrow numbers. A pass has at most `most` stages between registers. In order of increasing stride:
+ * the first has what the others, of two each, leave to it; three each where that is not enough. */
 static BFLY_INLINE void bfly_program_set(bfly_program *P, int op, int order, int form, bfly_int n, int complex_w,
-                                         int complex_x, int logw, int most)
+                                         int complex_x, int logw, int most, int logrow)
 {
-    static const int low[] = {BFLY_PASS_SMALL, BFLY_PASS_LOW1, BFLY_PASS_LOW2, BFLY_PASS_LOW3};
     const int logn = bfly_log2(n), above = logn > logw ? logn - logw : 0;
     const int passes = above > most ? (above + most - 1) / most : 1;
     int e = above - 2 * (passes - 1);
     if (most > 2 && e > most) e = most;
 
     P->n = n;
-    P->row = (bfly_int)1 << (logn > logw + 2 ? logn : logw + 2);
+    P->row = (bfly_int)1 << (logn > logrow ? logn : logrow);
     P->logn = logn;
     P->logw = logw;
     P->transpose = op == BFLY_TRANS || op == BFLY_CONJ_TRANS;
@@ -61,11 +58,11 @@ static BFLY_INLINE void bfly_program_set(bfly_program *P, int op, int order, int
     P->ncoef = 0;
     const int step = P->decreasing ? -1 : 1;
     bfly_pass *A = P->pass + (P->decreasing ? passes - 1 : 0);
-    bfly_put_pass(P, A, low[e], logn - above, e, 0);
+    bfly_put_pass(P, A, most > 2 && e == 3 ? BFLY_PASS_LOW3 : BFLY_PASS_SMALL + e, logn - above, e, above, 0);
     for (int i = 1, done = e; i < passes; i++, done += e) {
         A += step;
         e = most > 2 && above - done > 2 * (passes - i) ? 3 : 2;
-        bfly_put_pass(P, A, e == 3 ? BFLY_PASS_PAIRS3 : BFLY_PASS_PAIRS2, 0, e, done);
+        bfly_put_pass(P, A, e == 3 ? BFLY_PASS_PAIRS3 : BFLY_PASS_PAIRS2, 0, e, above, done);
     }
 }
 
