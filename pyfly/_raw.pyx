@@ -31,33 +31,82 @@ cdef void restore(int old) noexcept nogil:
         bfly_set_num_threads_local(old)
 
 
+cdef int product(int type, int o, int order, int form, bfly_int n, bfly_int count, void *w, void *p, bfly_int incx,
+                 bfly_int distx, void *q, bfly_int incy, bfly_int disty) noexcept nogil:
+    if type == FF:
+        return bfly_smul(o, order, form, n, count, 1, <float *>w, <float *>p, incx, distx, 0, <float *>q, incy, disty)
+    if type == FC:
+        return bfly_csmul(o, order, form, n, count, one_s, <float *>w, p, incx, distx, zero_s, q, incy, disty)
+    if type == CC:
+        return bfly_cmul(o, order, form, n, count, one_s, w, p, incx, distx, zero_s, q, incy, disty)
+    if type == DD:
+        return bfly_dmul(o, order, form, n, count, 1, <double *>w, <double *>p, incx, distx, 0, <double *>q, incy,
+                         disty)
+    if type == DZ:
+        return bfly_zdmul(o, order, form, n, count, one_d, <double *>w, p, incx, distx, zero_d, q, incy, disty)
+    return bfly_zmul(o, order, form, n, count, one_d, w, p, incx, distx, zero_d, q, incy, disty)
+
+
+cdef int permuted(int type, int o, bfly_int n, bfly_int count, const int64_t *perm, void *p, bfly_int incx, bfly_int
+                  distx, void *q, bfly_int incy, bfly_int disty) noexcept nogil:
+    if type == FF:
+        return bfly_sperm(o, n, count, perm, <float *>p, incx, distx, <float *>q, incy, disty)
+    if type == CC:
+        return bfly_cperm(o, n, count, perm, p, incx, distx, q, incy, disty)
+    if type == DD:
+        return bfly_dperm(o, n, count, perm, <double *>p, incx, distx, <double *>q, incy, disty)
+    return bfly_zperm(o, n, count, perm, p, incx, distx, q, incy, disty)
+
+
+cdef int raise_permuted(int result) except -1:
+    if result == -4:
+        raise ValueError("perm must hold every index of 0 .. n - 1 exactly once")
+    return raise_result("permute", result)
+
+
 def multiply(int threads, int type, int op, bint increasing_stride, bint tied, bfly_int n, bfly_int count, size_t
              twiddle, size_t x, bfly_int incx, bfly_int distx, size_t y, bfly_int incy, bfly_int disty):
     """y := op(B) x."""
     cdef int o = OPS[op], order = BFLY_INCREASING if increasing_stride else BFLY_DECREASING
-    cdef int form = BFLY_TIED if tied else BFLY_UNTIED, result
-    cdef void *w = <void *>twiddle
-    cdef void *p = <void *>x
-    cdef void *q = <void *>y
-    cdef int old
+    cdef int form = BFLY_TIED if tied else BFLY_UNTIED, result, old
     with nogil:
         old = limit(threads)
-        if type == FF:
-            result = bfly_smul(o, order, form, n, count, 1, <float *>w, <float *>p, incx, distx, 0, <float *>q, incy,
-                               disty)
-        elif type == FC:
-            result = bfly_csmul(o, order, form, n, count, one_s, <float *>w, p, incx, distx, zero_s, q, incy, disty)
-        elif type == CC:
-            result = bfly_cmul(o, order, form, n, count, one_s, w, p, incx, distx, zero_s, q, incy, disty)
-        elif type == DD:
-            result = bfly_dmul(o, order, form, n, count, 1, <double *>w, <double *>p, incx, distx, 0, <double *>q, incy,
-                               disty)
-        elif type == DZ:
-            result = bfly_zdmul(o, order, form, n, count, one_d, <double *>w, p, incx, distx, zero_d, q, incy, disty)
-        else:
-            result = bfly_zmul(o, order, form, n, count, one_d, w, p, incx, distx, zero_d, q, incy, disty)
+        result = product(type, o, order, form, n, count, <void *>twiddle, <void *>x, incx, distx, <void *>y, incy,
+                         disty)
         restore(old)
     raise_result("butterfly_multiply", result)
+
+
+def chain(int threads, int type, bint tied, bfly_int n, bfly_int count, tuple perms, size_t twiddle, size_t step,
+          size_t x, bint widen, size_t y, size_t other):
+    """y := B_d P_d ... B_1 P_1 x for adjacent vectors, factors `step` bytes apart, d addresses of permutations.
+
+    `other` is as large as y, for d > 1. widen: x is real, and y and `other`, of zeros, are complex."""
+    cdef int form = BFLY_TIED if tied else BFLY_UNTIED, result = 0, refused = 0, old, first = type
+    cdef bfly_int spread = 1
+    cdef size_t place, at = x, perm
+    cdef int left = len(perms)
+    old = limit(threads)
+    try:
+        for perm in perms:
+            left -= 1
+            place = other if left % 2 else y
+            if widen and at == x:
+                first, spread = FF if type == CC else DD, 2
+            else:
+                first, spread = type, 1
+            with nogil:
+                refused = permuted(first, BFLY_NO_TRANS, n, count, <int64_t *>perm, <void *>at, 1, n, <void *>place,
+                                   spread, spread * n)
+                if refused == 0:
+                    result = product(type, BFLY_NO_TRANS, BFLY_INCREASING, form, n, count, <void *>twiddle,
+                                     <void *>place, 1, n, <void *>place, 1, n)
+            raise_permuted(refused)
+            raise_result("butterfly_multiply", result)
+            at = place
+            twiddle += step
+    finally:
+        restore(old)
 
 
 def multiply_grad(int threads, int type, int op, bint increasing_stride, bint tied, bfly_int n, bfly_int count, size_t
@@ -146,21 +195,9 @@ def permute(int threads, int type, bint inverse, bfly_int n, bfly_int count, siz
             bfly_int distx, size_t y, bfly_int incy, bfly_int disty):
     """y[i] := x[perm[i]], or y[perm[i]] := x[i]; perm is int64."""
     cdef int o = BFLY_TRANS if inverse else BFLY_NO_TRANS, result
-    cdef int64_t *indices = <int64_t *>perm
-    cdef void *p = <void *>x
-    cdef void *q = <void *>y
     cdef int old
     with nogil:
         old = limit(threads)
-        if type == FF:
-            result = bfly_sperm(o, n, count, indices, <float *>p, incx, distx, <float *>q, incy, disty)
-        elif type == CC:
-            result = bfly_cperm(o, n, count, indices, p, incx, distx, q, incy, disty)
-        elif type == DD:
-            result = bfly_dperm(o, n, count, indices, <double *>p, incx, distx, <double *>q, incy, disty)
-        else:
-            result = bfly_zperm(o, n, count, indices, p, incx, distx, q, incy, disty)
+        result = permuted(type, o, n, count, <int64_t *>perm, <void *>x, incx, distx, <void *>y, incy, disty)
         restore(old)
-    if result == -4:
-        raise ValueError("perm must hold every index of 0 .. n - 1 exactly once")
-    raise_result("permute", result)
+    raise_permuted(result)

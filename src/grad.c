@@ -10,7 +10,7 @@
 #define MIN_CHUNK 32 /* vectors: a chunk's buffer costs the time of about two */
 #define MAX_CHUNKS 16
 #define BUFFERED_BYTES (4.0 * 1024 * 1024) /* factors up to here have their gradients summed in buffers */
-#define PACKED_BYTES (512.0 * 1024) /* up to here they are packed in advance where they are not: they stay in the cache */
+#define PACKED_BYTES (512.0 * 1024)        /* up to here they are packed in advance where their gradients are not */
 
 #define SCRATCH_BYTES (256.0 * 1024 * 1024) /* buffers stay below it, and tiles while they hold more than one vector */
 
@@ -139,17 +139,17 @@ static int grad_run(int precision, int complex_w, int complex_x, int op, int ord
     J.chunks = count / MIN_CHUNK;
     if (J.chunks > MAX_CHUNKS) J.chunks = MAX_CHUNKS;
     if (J.chunks > J.blocks) J.chunks = J.blocks;
-    const int large = (double)J.coef_bytes > BUFFERED_BYTES, direct = !J.P.tied && J.P.row == n && (J.blocks == 1 || large);
+    J.direct = !J.P.tied && J.P.row == n && (J.blocks == 1 || (double)J.coef_bytes > BUFFERED_BYTES);
     while (J.chunks > 1 && (double)J.chunks * (double)J.coef_bytes > SCRATCH_BYTES) J.chunks /= 2;
-    if (direct || J.chunks < 1) J.chunks = 1;
-    J.direct = direct;
+    if (J.direct || J.chunks < 1) J.chunks = 1;
 
     const double work = 3.5 * (double)n * J.P.logn * (double)count * (double)J.size * (complex_w ? 4 : complex_x ? 2 : 1);
     int threads = bfly_threads_for(work);
     const int inside = J.P.tied || J.P.row != n ? 1 : bfly_threads_inside(threads, J.chunks, (double)J.tile);
     if (threads > J.chunks) threads = (int)J.chunks;
-    const bfly_int buffers = direct ? 0 : (threads == 1 || inside > 1) && J.chunks > 2 ? 2 : J.chunks;
-    const size_t tiles = (size_t)(J.P.npass + 1) * J.tile, packed = direct && (double)J.coef_bytes > PACKED_BYTES ? 0 : J.coef_bytes;
+    const bfly_int buffers = J.direct ? 0 : (threads == 1 || inside > 1) && J.chunks > 2 ? 2 : J.chunks;
+    const size_t tiles = (size_t)(J.P.npass + 1) * J.tile;
+    const size_t packed = J.direct && (double)J.coef_bytes > PACKED_BYTES ? 0 : J.coef_bytes;
     bfly_work memory;
     char *base = bfly_work_get(
         &memory, (double)packed + (double)J.coef_bytes * (double)buffers + (double)tiles * (inside > 1 ? 1 : threads));
@@ -157,7 +157,7 @@ static int grad_run(int precision, int complex_w, int complex_x, int op, int ord
     if (packed) J.coef = base;
     J.sums = base + packed;
     char *const tile0 = J.sums + J.coef_bytes * (size_t)buffers;
-    if (!direct && !accumulate && (J.P.tied || n < (bfly_int)1 << J.P.logw))
+    if (!J.direct && !accumulate && (J.P.tied || n < (bfly_int)1 << J.P.logw))
         memset(gw, 0, (size_t)bfly_blocks(J.P.logn, J.P.tied) * 4 * J.size * (complex_w ? 2 : 1));
     if (threads == 1 && inside == 1)
         run_shared(&J, tile0, 0, 1);

@@ -27,12 +27,9 @@ def _permuted(perm, x):
     return x.index_select(-1, perm)
 
 
-def _indices(module):
-    """The indices of a permutation that is hard, on the processor; None for others."""
-    perm = module.perm if isinstance(module, FixedPermutation) else getattr(module, "_perm", None)
-    if isinstance(module, LearnablePermutation) and not module._hard:
-        return None
-    return perm if perm is not None and perm.is_cpu else None
+def _none():
+    """The indices of a module that is no permutation by indices."""
+    return None
 
 
 def bit_reversal(n):
@@ -87,6 +84,10 @@ class LearnablePermutation(nn.Module):
         # the same as the buffer, for control flow that does not read a tensor
         self._hard = False
 
+    def _indices(self):
+        """The indices of a permutation that is hard; None for others."""
+        return self._buffers["_perm"] if self._hard else None
+
     def permutation(self):
         """The hard permutation nearest to the logits, as indices: ``out[i] = x[permutation[i]]``."""
         from pyfly import permutation_from_choices
@@ -131,6 +132,9 @@ class FixedPermutation(nn.Module):
     def __init__(self, perm):
         super().__init__()
         self.register_buffer("perm", perm)
+
+    def _indices(self):
+        return self._buffers["perm"]
 
     def permutation(self):
         """The indices: ``out[i] = x[permutation[i]]``."""
@@ -229,23 +233,34 @@ class BPChain(StructuredLinear):
 
         For few vectors torch's views of the factors and the calls between the kernels cost several times the kernels.
         """
-        twiddle = self.twiddle
+        twiddle = self._parameters.get("twiddle")  # not there where a parametrization computes it
+        if twiddle is None or x.dtype != twiddle.dtype or x.dim() == 0 or not direct(twiddle, x):
+            return None
         kind = VECTOR_TYPES.get(x.dtype.to_complex() if self.complex else x.dtype)
-        if kind is None or x.dtype != twiddle.dtype or x.dim() == 0 or not direct(twiddle, x):
+        perms = [getattr(module, "_indices", _none)() for module in self.permutations]
+        usable = [perm is not None and perm.is_cpu and perm.is_contiguous() for perm in perms]
+        if kind is None or not all(usable) or not twiddle.is_contiguous():
             return None
-        perms = [_indices(module) for module in self.permutations]
-        if any(perm is None for perm in perms) or not twiddle.is_contiguous():
-            return None
-        y, threads = x.reshape(-1, self.n), _ops.threads()
-        place, step = twiddle.data_ptr(), twiddle.stride(0) * twiddle.element_size()
-        for k, perm in enumerate(perms):
-            y = y.index_select(-1, perm)
-            if k == 0 and self.complex:
-                y = y.to(y.dtype.to_complex())
-            rows, n = y.shape
-            at = y.data_ptr()
-            _raw.multiply(threads, kind, 0, True, self.tied, n, rows, place + k * step, at, 1, n, at, 1, n)
-        return y.view(x.shape)
+        x = x.contiguous()
+        y = torch.zeros_like(x, dtype=x.dtype.to_complex()) if self.complex else torch.empty_like(x)
+        other = torch.empty_like(y) if self.depth > 1 else y
+        if self.depth % 2 == 0:  # the first that is written begins with imaginary parts of zero
+            y, other = other, y
+        _raw.chain(
+            _ops.threads(),
+            kind,
+            self.tied,
+            self.n,
+            x.numel() // self.n,
+            tuple([perm.data_ptr() for perm in perms]),
+            twiddle.data_ptr(),
+            twiddle.stride(0) * twiddle.element_size(),
+            x.data_ptr(),
+            self.complex,
+            y.data_ptr(),
+            other.data_ptr(),
+        )
+        return y
 
     def _linear(self, input):
         x = self._padded(input, self.n)
