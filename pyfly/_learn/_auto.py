@@ -92,9 +92,10 @@ class _Search:
         if measured:
             error = self.measure(found)
             found.history = [*found.history[:-1], error]
-        # a form with more numbers must leave clearly less
+        # a form with more numbers must leave clearly less than noise would by chance: one part in n^2 a number
         numbers = sum(factor.n_parameters for factor in found.factors)
-        if error < self.error * (0.9 if numbers > self.numbers else 0.985):
+        more = 4 * (numbers - self.numbers) / self.target.size
+        if error < self.error * math.sqrt(1 - min(max(more, 0.03 if more <= 0 else 1e-3), 0.2)):
             self.best, self.error, self.numbers = found, error, numbers
             found.measured = error if measured else None
         return self.error <= self.tol

@@ -342,7 +342,7 @@ def _symmetric(target):
     parts = [_ratios(view[np.r_[0, some]], 0, 0)[1:, 1:].ravel() for view in (target, target.T)]
     keys = np.log(np.abs(np.concatenate(parts)))
     order = np.argsort(keys)
-    close = np.diff(keys[order]) < 1e-3 * np.ptp(keys) / len(keys)
+    close = np.diff(keys[order]) < 1e-3 * _spacing(keys[order])
     across = (order[1:] < len(parts[0])) != (order[:-1] < len(parts[0]))
     return np.count_nonzero(close & across) > max(len(some), len(keys) // 500)
 
@@ -364,19 +364,25 @@ def _partners(target, row, column):
     keys[row] = keys[:, column] = np.inf
     order = np.argsort(keys, axis=None)[: (n - 1) ** 2]
     keys = keys.ravel()[order]
-    near = np.flatnonzero(np.diff(keys) < _NEAR * (keys[-1] - keys[0]) / len(keys))
+    near = np.flatnonzero(np.diff(keys) < _NEAR * _spacing(keys))
     one, other = order[near], order[near + 1]
     del keys, order
     same = np.abs(ratios.ravel()[one] - ratios.ravel()[other]) < 0.3 * np.abs(ratios.ravel()[one])
     (i, j), (k, m) = np.divmod(one[same], n), np.divmod(other[same], n)
     votes = np.bincount(np.r_[i * n + m, k * n + j], minlength=n * n).reshape(n, n)
     partners, sure = votes.argmax(axis=1), votes.max(axis=1)
-    partners[sure <= 0.4 * sure.max()] = -1
+    partners[sure <= max(0.4 * sure.max(), n / 8)] = -1
     # two rows with one column: neither is sure
     twice = np.flatnonzero(np.bincount(partners + 1, minlength=n + 1) > 1) - 1
     partners[np.isin(partners, twice)] = -1
     partners[row] = column
     return partners
+
+
+def _spacing(keys):
+    """Mean difference of sorted numbers, the outermost left out."""
+    some = keys[len(keys) // 10 : -(len(keys) // 10) or None]
+    return (some[-1] - some[0]) / len(some)
 
 
 def _places(mirrors):

@@ -92,7 +92,14 @@ def _pair_rows(nodes):
     sparse = _sparse(nodes)
     if sparse:
         m = nodes.shape[1]
-        spread = np.stack([_spread(nodes, scale, row, _FEW) for row in range(m)])
+        spread = np.full((m, m), np.inf)
+        some = sample(m)
+        for rows in (some, np.setdiff1d(np.arange(m), some)):
+            for row in rows:
+                spread[row] = _spread(nodes, scale, row, _FEW)
+            spread[rows, rows] = np.inf
+            if rows is some and not np.median(spread[some].min(axis=1)) < 4 * _TWO_VALUES:
+                return None
         spread += spread.T
         np.fill_diagonal(spread, np.inf)
         if not np.median(spread.min(axis=1)) < 4 * _TWO_VALUES:
