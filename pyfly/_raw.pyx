@@ -7,6 +7,8 @@ The GIL is released.
 """
 
 from libc.stdint cimport int64_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memset
 
 from pyfly._core cimport raise_result
 from pyfly.libbutterfly cimport *
@@ -78,21 +80,26 @@ def multiply(int threads, int type, int op, bint increasing_stride, bint tied, b
 
 
 def chain(int threads, int type, bint tied, bfly_int n, bfly_int count, tuple perms, size_t twiddle, size_t step,
-          size_t x, bint widen, size_t y, size_t other):
+          size_t x, bint widen, size_t y):
     """y := B_d P_d ... B_1 P_1 x for adjacent vectors, factors `step` bytes apart, d addresses of permutations.
 
-    `other` is as large as y, for d > 1. widen: x is real, and y and `other`, of zeros, are complex."""
+    widen: x is real and y complex."""
     cdef int form = BFLY_TIED if tied else BFLY_UNTIED, result = 0, refused = 0, old, first = type
     cdef bfly_int spread = 1
     cdef size_t place, at = x, perm
+    cdef size_t bytes = <size_t>(n * count) * (4 if type == FF else 16 if type == ZZ else 8)
     cdef int left = len(perms)
+    cdef void *other = malloc(bytes) if left > 1 else NULL
+    if left > 1 and bytes and other == NULL:
+        raise MemoryError("no memory for vectors between the products")
     old = limit(threads)
     try:
         for perm in perms:
             left -= 1
-            place = other if left % 2 else y
+            place = <size_t>other if left % 2 else y
             if widen and at == x:
                 first, spread = FF if type == CC else DD, 2
+                memset(<void *>place, 0, bytes)
             else:
                 first, spread = type, 1
             with nogil:
@@ -107,6 +114,7 @@ def chain(int threads, int type, bint tied, bfly_int n, bfly_int count, tuple pe
             twiddle += step
     finally:
         restore(old)
+        free(other)
 
 
 def multiply_grad(int threads, int type, int op, bint increasing_stride, bint tied, bfly_int n, bfly_int count, size_t

@@ -242,10 +242,7 @@ class BPChain(StructuredLinear):
         if kind is None or not all(usable) or not twiddle.is_contiguous():
             return None
         x = x.contiguous()
-        y = torch.zeros_like(x, dtype=x.dtype.to_complex()) if self.complex else torch.empty_like(x)
-        other = torch.empty_like(y) if self.depth > 1 else y
-        if self.depth % 2 == 0:  # the first that is written begins with imaginary parts of zero
-            y, other = other, y
+        y = torch.empty_like(x, dtype=x.dtype.to_complex()) if self.complex else torch.empty_like(x)
         _raw.chain(
             _ops.threads(),
             kind,
@@ -258,7 +255,6 @@ class BPChain(StructuredLinear):
             x.data_ptr(),
             self.complex,
             y.data_ptr(),
-            other.data_ptr(),
         )
         return y
 
