@@ -160,3 +160,11 @@ def test_slices_of_a_transform():
         assert found.operator.shape == target.shape
         x = rng.standard_normal(target.shape[1])
         np.testing.assert_allclose(found.operator @ x, target @ x, atol=1e-12)
+
+
+def test_small_entries_of_a_diagonal_drown_in_noise():
+    n, rng = 64, np.random.default_rng(0)
+    target = np.diag(rng.standard_normal(n))[rng.permutation(n)]
+    noisy = sweep.CHANGES["1e-1"][0](target, rng)
+    found = pyfly.learn(noisy)
+    assert found.model == "DP" and found.relative_error < 0.1 and found.verify(target) < 0.05

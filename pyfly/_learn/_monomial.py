@@ -11,6 +11,7 @@ there, after O(n log n) or O(n^2) operations.
 from __future__ import annotations
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from pyfly._learn._bases import bases, bit_reversal, fourier_twiddle, turn
 from pyfly._learn._found import Found
@@ -94,29 +95,30 @@ def _forms(basis):
 
 
 def outside(vectors, axis):
-    """Mean share of the energy outside the largest entry of each vector."""
+    """Share of the energy outside the largest entry of each vector."""
     squares = (vectors.conj() * vectors).real
-    total = squares.sum(axis=axis)
-    there = total > 0
-    if not there.any():
-        return 1.0
-    return float(1 - (squares.max(axis=axis)[there] / total[there]).mean())
+    total = float(squares.sum())
+    return 1 - float(squares.max(axis=axis).sum()) / total if total > 0 else 1.0
 
 
 def _single_entries(matrix, axis):
-    """Index and value of the largest entry along an axis; None when two share an index.
+    """Index and value of the largest entry along an axis, each index once; None when many share one.
 
-    Rows and columns of zeros, as a slice of a transform has them, take what is left.
+    Those that are left without an index, small ones in noise or zeros as a slice of a transform has them, take what is
+    left, the largest first.
     """
     sizes = (matrix.conj() * matrix).real if np.iscomplexobj(matrix) else np.abs(matrix)
-    where = np.argmax(sizes, axis=axis)
-    index = np.arange(len(where))
-    values = matrix[where, index] if axis == 0 else matrix[index, where]
-    there = values != 0
-    if len(np.unique(where[there])) < np.count_nonzero(there):
+    sizes = sizes if axis == 0 else sizes.T
+    where, index = sizes.argmax(axis=0), np.arange(len(sizes))
+    order = np.argsort(-sizes[where, index], kind="stable")
+    without = np.setdiff1d(index, order[np.unique(where[order], return_index=True)[1]])
+    if 2 * np.count_nonzero(sizes[where[without], without]) > len(index):
         return None, None
-    where[~there] = np.setdiff1d(index, where[there])
-    return where, values
+    if len(without):
+        left = np.setdiff1d(index, np.delete(where, without))
+        rows, columns = linear_sum_assignment(-sizes[np.ix_(left, without)])
+        where[without[columns]] = left[rows]
+    return where, matrix[where, index] if axis == 0 else matrix[index, where]
 
 
 def basis_factors(basis, turned, n):
