@@ -367,9 +367,15 @@ def _partners(target, row, column):
     near = np.flatnonzero(np.diff(keys) < _NEAR * _spacing(keys))
     one, other = order[near], order[near + 1]
     del keys, order
-    same = np.abs(ratios.ravel()[one] - ratios.ravel()[other]) < 0.3 * np.abs(ratios.ravel()[one])
-    (i, j), (k, m) = np.divmod(one[same], n), np.divmod(other[same], n)
-    votes = np.bincount(np.r_[i * n + m, k * n + j], minlength=n * n).reshape(n, n)
+    ratios = ratios.ravel()
+    same = np.abs(ratios[one] - ratios[other]) < 0.3 * np.abs(ratios[one])
+    one, other = one[same], other[same]
+    del ratios, near, same
+    i, k = one // n, other // n
+    # T_ij and T_km: row i with column m, row k with column j
+    votes = np.bincount(other + (i - k) * n, minlength=n * n)
+    votes += np.bincount(one + (k - i) * n, minlength=n * n)
+    votes = votes.reshape(n, n)
     partners, sure = votes.argmax(axis=1), votes.max(axis=1)
     partners[sure <= max(0.4 * sure.max(), n / 8)] = -1
     # two rows with one column: neither is sure

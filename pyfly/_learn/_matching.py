@@ -40,6 +40,8 @@ _EQUAL = 0.25
 _FLAT = 0.1
 # Rows that may begin another path.
 _BRANCHES = 3
+# Columns worked on at a time.
+_SLAB = 64
 # Rounds of naming columns by rows and rows by columns.
 _NAMING = 30
 # Relative error below which the answer is not by chance, and below which there is none better.
@@ -324,7 +326,13 @@ class _Side:
 
 def _scales(target, basis, turned, rows, columns, right):
     """Diagonals with T = diag(left) V[rows][:, columns] diag(right), and what they leave."""
-    model = _transforms(basis, turned)[0](np.eye(len(target)), 0)[np.ix_(rows, columns)]
+    n, forward = len(target), _transforms(basis, turned)[0]
+    model = np.empty((n, n))
+    for start in range(0, n, _SLAB):
+        places = columns[start : start + _SLAB]
+        unit = np.zeros((n, len(places)))
+        unit[places, np.arange(len(places))] = 1
+        model[:, start : start + _SLAB] = forward(unit, 0)[rows]
     return scales(model, target, right)
 
 
