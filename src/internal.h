@@ -198,6 +198,9 @@ typedef struct bfly_kernels {
                       bfly_int count, const bfly_scale *scale, void *tile, int t, int nt);
     /* y := the plan's chain applied to count vectors, at most those of one tile; tile_bytes: from one to the other */
     void (*chain)(const bfly_chain *Q, bfly_vectors x, bfly_vectors y, bfly_int count, void *tiles, size_t tile_bytes);
+    /* the same by thread t of a team of nt: all of them call it, with the same tiles */
+    void (*chain_share)(const bfly_chain *Q, bfly_vectors x, bfly_vectors y, bfly_int count, void *tiles,
+                        size_t tile_bytes, int t, int nt);
     /* gradients for count vectors, at most those of one tile; gx.p may be NULL. By thread t of a team of nt: untied
      * factors, n = row. */
     void (*grad)(const bfly_program *P, const void *coef, const void *w, bfly_vectors x, bfly_vectors gy,

@@ -153,14 +153,19 @@ typedef struct job {
     size_t tile;
 } job;
 
-static void run_blocks(const job *J, bfly_int first, bfly_int last, char *tiles)
+/* blocks of vectors first .. last - 1, by thread t of a team of nt that shares each of them */
+static void run_blocks(const job *J, bfly_int first, bfly_int last, char *tiles, int t, int nt)
 {
     for (bfly_int b = first; b < last; b++) {
         const bfly_int k = b * J->block, left = J->count - k;
         bfly_vectors x = J->x, y = J->y;
         x.p += k * x.dist * J->size_in;
         y.p += k * y.dist * J->size_out;
-        J->k->chain(&J->plan->chain, x, y, left < J->block ? left : J->block, tiles, J->tile);
+        const bfly_int vectors = left < J->block ? left : J->block;
+        if (nt == 1)
+            J->k->chain(&J->plan->chain, x, y, vectors, tiles, J->tile);
+        else
+            J->k->chain_share(&J->plan->chain, x, y, vectors, tiles, J->tile, t, nt);
     }
 }
 
@@ -207,20 +212,24 @@ static int plan_execute(const bfly_plan *plan, bfly_int count, const void *x, bf
     const bfly_int blocks = (count + J.block - 1) / J.block;
     const size_t tiles = square && !staged ? 0 : J.tile * (C->two_tiles || staged ? 2 : 1);
     int threads = bfly_threads_for((plan->info.flops + 4.0 * (double)plan->n) * (double)count * (double)real * 0.5);
+    const int inside = bfly_threads_inside(threads, blocks, (double)J.tile);
     if (threads > blocks) threads = (int)blocks;
     bfly_work memory;
     char *base = bfly_work_get(&memory, (double)tiles * threads);
     if (!base) return BFLY_ENOMEM;
-    if (threads == 1)
-        run_blocks(&J, 0, blocks, base);
+    if (threads == 1 && inside == 1)
+        run_blocks(&J, 0, blocks, base, 0, 1);
     else {
         int flags = 0;
 #ifdef _OPENMP
-#pragma omp parallel num_threads(threads) reduction(| : flags)
+#pragma omp parallel num_threads(inside > 1 ? inside : threads) reduction(| : flags)
         {
             const int t = bfly_thread_id(), nt = bfly_team_size();
             bfly_fp_begin(t);
-            run_blocks(&J, blocks * t / nt, blocks * (t + 1) / nt, base + tiles * (size_t)t);
+            if (inside > 1)
+                run_blocks(&J, 0, blocks, base, t, nt);
+            else
+                run_blocks(&J, blocks * t / nt, blocks * (t + 1) / nt, base + tiles * (size_t)t, 0, 1);
             flags |= bfly_fp_end(t);
         }
 #endif

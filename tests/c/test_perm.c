@@ -243,7 +243,12 @@ int main(void)
     for (int spoilt = 0; spoilt < 4; spoilt++) {
         test_reversal(12, spoilt);
         test_reversal(17, spoilt);
+        test_reversal(19, spoilt); /* what is no reversal moves while it is checked */
     }
+    bfly_set_num_threads(1);
+    for (int f = 0; f < 4; f++)
+        for (int layout = 0; layout < 5; layout++) test_hard(four[f], all_ops[layout % 2], 300001, 1, layout);
+    bfly_set_num_threads(0);
     for (int f = 0; f < 4; f++) test_relaxed(four[f], BFLY_NO_TRANS, 4, 1201, 0, 1);
     return finish("perm");
 }

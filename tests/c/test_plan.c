@@ -393,13 +393,15 @@ static void *many_times(void *argument)
 }
 
 /* Threads inside a call, calls at once, other counts: the same bits. */
-static void test_threads(bfly_int n, bfly_int count)
+static void test_threads(bfly_int n, bfly_int count, int butterflies)
 {
     chain C = {.n = n, .type_in = 'c', .type_out = 'c'};
-    add(&C, BFLY_ITEM_PERMUTATION, 0, RANDOM);
-    add(&C, BFLY_ITEM_BUTTERFLY, 1, RANDOM);
+    for (int i = 0; i < butterflies; i++) {
+        if (i != 1) add(&C, BFLY_ITEM_PERMUTATION, 0, RANDOM);
+        add(&C, BFLY_ITEM_BUTTERFLY, 1, RANDOM);
+    }
     bfly_plan *plan;
-    CHECK(bfly_plan_create('c', 'c', n, 2, C.item, &plan) == 0, "create");
+    CHECK(bfly_plan_create('c', 'c', n, C.items, C.item, &plan) == 0, "create");
     size_t bytes = (size_t)(2 * n * count) * sizeof(float);
     float *x = must_alloc(bytes), *want = must_alloc(bytes), *y = must_alloc(bytes);
     for (bfly_int i = 0; i < 2 * n * count; i++) x[i] = (float)random_real();
@@ -538,8 +540,10 @@ int main(void)
     }
     bfly_set_isa("auto");
     test_items();
-    test_threads(64, 50);
-    test_threads(1024, 200);
+    test_threads(64, 50, 1);
+    test_threads(1024, 200, 1);
+    test_threads(16384, 1, 2); /* threads share a vector */
+    test_threads(8192, 3, 3);
     test_keeps_isa();
     test_errors();
     return finish("plan");
