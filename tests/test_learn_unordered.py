@@ -168,3 +168,13 @@ def test_small_entries_of_a_diagonal_drown_in_noise():
     noisy = sweep.CHANGES["1e-1"][0](target, rng)
     found = pyfly.learn(noisy)
     assert found.model == "DP" and found.relative_error < 0.1 and found.verify(target) < 0.05
+
+
+@pytest.mark.parametrize("name", ["toeplitz", "complex toeplitz"])
+def test_scales_of_a_toeplitz_matrix_in_noise(name):
+    for n, size in ((8, 1e-6), (64, 1e-6), (64, 1e-3)):
+        rng = np.random.default_rng(0)
+        target = sweep.CHANGES["scaled"][0](sweep.transforms(n)[name], rng)
+        noise = rng.standard_normal(target.shape)
+        found = pyfly.learn(target + size * np.linalg.norm(target) / n * noise)
+        assert found.relative_error < 1.02 * size and found.verify(target) < size, (n, size)

@@ -19,7 +19,7 @@ from pyfly._learn._compress import single
 from pyfly._learn._convolution import convolution, hankel
 from pyfly._learn._corner import assemble
 from pyfly._learn._disorder import disordered
-from pyfly._learn._factorization import distance, square
+from pyfly._learn._factorization import distance, slabs, square
 from pyfly._learn._matching import matched
 from pyfly._learn._monomial import diagonalised, monomial, scrambled
 from pyfly._learn._realpart import rank_share, real_part
@@ -111,9 +111,12 @@ class _Search:
             return False
         if self._seen is not self.best:
             self._seen = self.best
-            rest = assemble(self.best, self.target.shape).todense() - self.target
-            energy = [np.square(np.abs(rest)).sum(axis=axis) for axis in (0, 1)]
-            self._even = all(line.max() < (1 + 12 / len(line) ** 0.5) * line.mean() for line in energy)
+            rows, columns = (np.zeros(size) for size in self.target.shape)
+            for part, block in slabs(assemble(self.best, self.target.shape)):
+                energy = np.square(np.abs(block - self.target[part]))
+                rows[part] = energy.sum(axis=1)
+                columns += energy.sum(axis=0)
+            self._even = all(line.max() < (1 + 12 / len(line) ** 0.5) * line.mean() for line in (rows, columns))
         return self._even
 
     def tell(self, message):

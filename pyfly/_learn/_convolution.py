@@ -17,6 +17,8 @@ from pyfly._learn._monomial import left_scaled, probes
 _SHARE = 0.1
 # Rows worked on at a time.
 _SLAB = 32
+# Steps to scales in noise, and of conjugate gradients in each.
+_STEPS, _INNER = 6, 40
 
 
 def convolution(target):
@@ -91,6 +93,17 @@ def _fit_rows(here, there, q):
 def diagonal_means(matrix, a=None, b=None):
     """Mean of every diagonal, index i - j from -(n - 1) to m - 1; with a, b the best t in T_ij ~ a_i t_(i-j) b_j."""
     m, n = matrix.shape
+    total = _diagonal_sums(matrix, a, b)
+    if a is None:
+        count = np.minimum(np.minimum(np.arange(1, m + n), m + n - np.arange(1, m + n)), min(m, n))
+    else:
+        count = np.convolve(np.abs(a) ** 2, np.abs(b[::-1]) ** 2)
+    return total / np.where(count > 0, count, 1)
+
+
+def _diagonal_sums(matrix, a=None, b=None):
+    """Sum of every diagonal, of conj(a_i) T_ij conj(b_j) if they are given."""
+    m, n = matrix.shape
     total = np.zeros(m + n - 1, matrix.dtype)
     # a few rows at a time: neither copies of the matrix nor one long running sum, which would lose digits
     for start in range(0, m, _SLAB):
@@ -103,11 +116,7 @@ def diagonal_means(matrix, a=None, b=None):
         # rows one number shorter: row i moves right by i, so that i - j is constant down a column
         sheared = padded.ravel()[: height * (height + n - 1)].reshape(height, height + n - 1)
         total[start : start + height + n - 1] += sheared.sum(axis=0)
-    if a is None:
-        count = np.minimum(np.minimum(np.arange(1, m + n), m + n - np.arange(1, m + n)), min(m, n))
-    else:
-        count = np.convolve(np.abs(a) ** 2, np.abs(b[::-1]) ** 2)
-    return total / np.where(count > 0, count, 1)
+    return total
 
 
 def build(target, a, b):
@@ -123,15 +132,9 @@ def build(target, a, b):
         t = np.log(np.maximum(np.abs(diagonal_means(target, a, b)), 1e-300))
         slope = np.polyfit(np.arange(m + n - 1), t, 1)[0]
         a, b = a * np.exp(slope * np.arange(m)), b * np.exp(-slope * np.arange(n))
-    for _ in range(1 if unit else 2):
-        t = diagonal_means(target) if unit else diagonal_means(target, a, b)
-        if unit:
-            break
-        model = _toeplitz(t, m, n)
-        scaled = model * b
-        a = np.vecdot(scaled, target) / np.maximum(np.vecdot(scaled, scaled).real, 1e-300)
-        scaled = (a[:, None] * model).T
-        b = np.vecdot(scaled, target.T) / np.maximum(np.vecdot(scaled, scaled).real, 1e-300)
+    t = diagonal_means(target, *(() if unit else (a, b)))
+    if not unit:
+        a, t, b = _refined(target, a, t, b)
     before, after = t[: n - 1], t[n:]
     if m == n and n & (n - 1) == 0:
         # t_(k - n) = f t_k: an f-circulant, which a geometric diagonal makes circulant
@@ -139,6 +142,78 @@ def build(target, a, b):
         if np.linalg.norm(before - ratio * after) < np.sqrt(_SHARE) / 3 * np.linalg.norm(before) and abs(ratio) > 1e-8:
             return _wrapped(target, t[n - 1 :], before, ratio, a, b, unit)
     return _expanded(t, m, n, a, b, unit, not np.iscomplexobj(target))
+
+
+def _refined(target, a, t, b):
+    """a, t, b with T_ij ~ a_i t_(i-j) b_j in least squares, by steps of Gauss and Newton in their logarithms.
+
+    A step solves  sum_ij |M_ij|^2 |x_i + z_(i-j) + y_j - (T - M)_ij / M_ij|^2 -> min  by conjugate gradients.
+    """
+    m, n = target.shape
+    best, rest = (a, t, b), np.inf
+    model = _toeplitz(t, m, n) * a[:, None]
+    model *= b
+    model -= target
+    if np.linalg.norm(model) > 1e-3 * np.linalg.norm(target):
+        # sizes anew from all entries, each by its weight
+        del model
+        weights = np.square(np.abs(target))
+        right = _sums(weights * np.log(np.maximum(weights, 1e-300)) / 2)
+        x, z, y = (np.exp(part) for part in _parts(_least_squares(weights, right), m, n))
+        del weights
+        a, b = np.where(a == 0, 0, a / np.abs(a)) * x, np.where(b == 0, 0, b / np.abs(b)) * y
+        t = diagonal_means(target, a, b)
+    for _ in range(_STEPS):
+        model = a[:, None] * _toeplitz(t, m, n)
+        model *= b
+        before, rest = rest, float(np.linalg.norm(target - model))
+        if not rest < 0.999 * before:
+            break
+        best = a, t, b
+        if rest < 1e-12 * np.linalg.norm(target):
+            break
+        step = target - model
+        step *= model.conj()
+        right = _sums(step)
+        del step
+        weights = np.square(np.abs(model))
+        del model
+        x = _least_squares(weights, right)
+        x, z, y = _parts(x / np.maximum(np.abs(x), 1), m, n)
+        a, t, b = a * np.exp(x), t * np.exp(z), b * np.exp(y)
+    return best
+
+
+def _least_squares(weights, right):
+    """Solve sum_j w_ij (x_i + z_(i-j) + y_j) = right and the same over diagonals and columns."""
+    m, n = weights.shape
+    scale = 1 / np.maximum(_sums(weights), 1e-300)
+    solution, residual = np.zeros_like(right), right.copy()
+    direction = scale * residual
+    size = first = np.vdot(residual, direction).real
+    for _ in range(_INNER):
+        if size <= 1e-8 * first:
+            break
+        x, z, y = _parts(direction, m, n)
+        image = _toeplitz(z, m, n) + y
+        image += x[:, None]
+        image *= weights
+        image = _sums(image)
+        length = size / max(np.vdot(direction, image).real, 1e-300)
+        solution += length * direction
+        residual -= length * image
+        was, size = size, np.vdot(residual, scale * residual).real
+        direction = scale * residual + size / was * direction
+    return solution
+
+
+def _sums(matrix):
+    """Sums of rows, diagonals and columns, one after the other."""
+    return np.concatenate([matrix.sum(axis=1), _diagonal_sums(matrix), matrix.sum(axis=0)])
+
+
+def _parts(x, m, n):
+    return x[:m], x[m : 2 * m + n - 1], x[2 * m + n - 1 :]
 
 
 def _toeplitz(t, m, n):

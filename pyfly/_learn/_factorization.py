@@ -184,7 +184,7 @@ class Factorization:
             raise ValueError(f"blocks = {blocks}: choose 1 to {min(m, n)}")
         scale = magnitude(target)
         squares = np.zeros((m, n))
-        for part_rows, part in _slabs(self.operator):
+        for part_rows, part in slabs(self.operator):
             squares[part_rows] = np.abs(part / scale - target[part_rows] / scale) ** 2
         rows, columns = (np.linspace(0, size, blocks + 1).astype(int) for size in (m, n))
         sums = np.add.reduceat(np.add.reduceat(squares, rows[:-1], 0), columns[:-1], 1)
@@ -342,13 +342,13 @@ def distance(operator, target, scale):
     # squares of numbers of this size neither overflow nor vanish
     moderate = 1e-140 < scale < 1e140
     total = 0.0
-    for rows, part in _slabs(operator):
+    for rows, part in slabs(operator):
         part = part - target[rows] if moderate else part / scale - target[rows] / scale
         total += square(part)
     return float(np.sqrt(total)) / (scale if moderate else 1.0)
 
 
-def _slabs(operator):
+def slabs(operator):
     """Rows of the operator's matrix: pairs (slice, array in float64 or complex128, to be overwritten)."""
     m, n = operator.shape
     double = np.complex128 if np.issubdtype(operator.dtype, np.complexfloating) else np.float64
