@@ -49,8 +49,8 @@
 #define BFLY_UNLIKELY(x) (x)
 #endif
 
-/* SMALL: any q, e = 0;  LOW1 .. LOW3: q = log2 W, e = 1 .. 3;  PAIRS2, PAIRS3: q = 0, e = 2, 3. PLAIN
- * passes have e <= 2, but for one real row. With a reversal of bits, q = 0:  IN, OUT: e = min(3, log2 W), the caller's side reversed;  SWAP2,
+/* SMALL: any q, e = 0;  LOW1 .. LOW3: q = log2 W, e = 1 .. 3;  PAIRS2, PAIRS3: q = 0, e = 2, 3. PLAIN passes have e <= 2,
+ * but for one real row. With a reversal of bits, q = 0:  IN, OUT: e = min(3, log2 W), the caller's side reversed;  SWAP2,
  * SWAP3: e = 2, 3, the bit that is left;  SQUARE: n = 64, all of it in registers, from the caller's side to the
  * caller's side. */
 enum bfly_pass_kind {

@@ -1,7 +1,7 @@
 /* mul.c - y := alpha op(B) x + beta y: arguments, then blocks of vectors over threads.
  *
  * With more than one block of vectors the factors are packed once for all of them; a single block packs them piece by
- * piece on the way, which costs no memory. Both give the same bits. With few blocks a thread, the threads share each.
+ * piece on the way, one row not at all. All give the same bits. With few blocks a thread, the threads share each.
  */
 #include "args.h"
 #include "program.h"
