@@ -113,12 +113,13 @@ static void run_chunks(const job *J, char *tiles, int t, int nt)
 }
 #endif
 
-/* Vectors of one tile: more than in a multiply while all tiles stay in the cache, fewer where they take much memory. */
+/* Vectors of one tile: fewer where all tiles together leave the cache or take much memory. */
 static bfly_int tile_count(const bfly_program *P, size_t size)
 {
     const double row = (double)P->row * (double)size;
-    bfly_int count = bfly_tile_count(P, size);
-    if (row <= 4096) return count * (BFLY_GRAD_VECTORS / BFLY_TILE_VECTORS);
+    const bfly_int most = bfly_vectors_of(P, P->complex_x ? BFLY_GRAD_VECTORS / 2 : BFLY_GRAD_VECTORS);
+    if (row <= 4096) return most;
+    bfly_int count = row > 65536 ? most / 4 : most / 2;
     while (count > 1 && (double)(P->npass + 1) * (double)count * row * (P->complex_x ? 2 : 1) > SCRATCH_BYTES) count /= 2;
     return count;
 }

@@ -34,10 +34,9 @@
 #define BFLY_HADAMARD_LINE 4 /* log2 of the numbers in a column of a large one */
 #define BFLY_RELAXED_GRAD_TILES 8 /* tiles of n elements a lane that a gradient of relaxed permutations needs */
 #define BFLY_FIT_TILES 8          /* tiles of n numbers a lane that a fit needs beside one for each permutation */
-#define BFLY_TILE_VECTORS 8 /* vectors a group of the tile: 8 real rows or 4 complex ones */
 #define BFLY_RUN 32         /* blocks of a pass that are taken together for a row of the caller, at most, */
 #define BFLY_RUN_BYTES 12288 /* and bytes of their coefficients */
-#define BFLY_GRAD_VECTORS 16 /* the same of a gradient, at most */
+#define BFLY_GRAD_VECTORS 16 /* vectors a group of the tile of a gradient, at most: 16 real rows or 8 complex ones */
 
 #if defined(__GNUC__) || defined(__clang__)
 #define BFLY_LIKELY(x) __builtin_expect(!!(x), 1)
@@ -254,10 +253,12 @@ void bfly_tell(const char *function, int result);
 int bfly_threads_for(double work);
 int bfly_threads_inside(int threads, bfly_int tiles, double tile_bytes);
 
-/* program.c */
+/* program.c: vectors of the caller in so many rows; in a tile of a product or plan, at most; memory */
 void bfly_program_init(bfly_program *P, int op, int order, int form, bfly_int n, int complex_w, int complex_x,
                        int logw, int most);
-bfly_int bfly_tile_count(const bfly_program *P, size_t size);
+bfly_int bfly_vectors_of(const bfly_program *P, bfly_int rows);
+bfly_int bfly_tile_count(const bfly_program *P, size_t size, bfly_int count, int threads);
+static inline bfly_int bfly_tiles(bfly_int count, bfly_int block) { return count > block ? (count + block - 1) / block : 1; }
 size_t bfly_coef_bytes(const bfly_program *P, size_t size);
 size_t bfly_tile_bytes(const bfly_program *P, size_t size, bfly_int count);
 

@@ -1,7 +1,8 @@
 /* mul.c - y := alpha op(B) x + beta y: arguments, then blocks of vectors over threads.
  *
- * With more than one block of vectors the factors are packed once for all of them; a single block packs them piece by
- * piece on the way, one row not at all. All give the same bits. With few blocks a thread, the threads share each.
+ * Factors are packed piece by piece on the way of the first block of vectors: into memory where other blocks follow,
+ * before all of them where threads share the work, for one row not at all. All give the same bits. With few blocks a
+ * thread, the threads share each.
  */
 #include "args.h"
 #include "program.h"
@@ -13,6 +14,7 @@ typedef struct job {
     bfly_int block; /* vectors in one tile */
     size_t size;    /* bytes of a real number */
     void *coef;     /* NULL: not packed */
+    int pack;       /* the first block packs them on its way */
 } job;
 
 /* The vectors of the identity, where the product reads its input and writes its output. */
@@ -39,7 +41,7 @@ static void run_blocks(const job *J, bfly_int first, bfly_int last, void *tile, 
         if (!p->x.p && t == 0) put_identity(p, (size_t)bytes, k, vectors);
         x.p += k * x.dist * bytes;
         y.p += k * y.dist * bytes;
-        const void *w = J->coef ? NULL : p->w;
+        const void *w = J->coef && (b > first || !J->pack) ? NULL : p->w;
         if (nt == 1)
             J->k->mul(J->P, J->coef, w, x, y, vectors, &p->scale, tile);
         else {
@@ -110,17 +112,22 @@ static void one_number(const bfly_product *p)
 static int many_tiles(const bfly_product *p)
 {
     bfly_program P;
-    job J = {p, &P, bfly_current_isa()->kernels[p->precision], 0, p->precision ? sizeof(double) : sizeof(float), NULL};
+    job J = {.p = p, .P = &P, .k = bfly_current_isa()->kernels[p->precision]};
+    J.size = p->precision ? sizeof(double) : sizeof(float);
     bfly_program_init(&P, p->op, p->order, p->form, p->n, p->complex_w, p->complex_x, J.k->logw, 2);
-    J.block = bfly_tile_count(&P, J.size);
-    if (J.block > p->count) J.block = p->count;
-
-    const bfly_int blocks = (p->count + J.block - 1) / J.block;
-    const int packed = blocks > 1 || P.tied; /* tied factors are few, and serve a vector many times */
-    const size_t tile = bfly_tile_bytes(&P, J.size, J.block), coef = packed ? bfly_coef_bytes(&P, J.size) : 0;
     const double numbers = (double)p->n * (double)p->count * (p->complex_w ? 4 : p->complex_x ? 2 : 1);
     int threads = bfly_threads_for(numbers * P.logn * (double)J.size);
-    const int inside = bfly_threads_inside(threads, blocks, (double)tile);
+    int inside = 1;
+    J.block = bfly_tile_count(&P, J.size, p->count, 1);
+    if (threads > 1) {
+        const double bytes = (double)bfly_tile_bytes(&P, J.size, J.block);
+        inside = bfly_threads_inside(threads, bfly_tiles(p->count, J.block), bytes);
+        if (inside == 1) J.block = bfly_tile_count(&P, J.size, p->count, threads);
+    }
+
+    const bfly_int blocks = bfly_tiles(p->count, J.block);
+    const int packed = blocks > 1 || P.tied; /* tied factors are few, and serve a vector many times */
+    const size_t tile = bfly_tile_bytes(&P, J.size, J.block), coef = packed ? bfly_coef_bytes(&P, J.size) : 0;
     if (threads > blocks) threads = (int)blocks;
 
     bfly_work memory;
@@ -129,7 +136,7 @@ static int many_tiles(const bfly_product *p)
     if (packed) J.coef = base;
     base += coef;
     if (threads == 1 && inside == 1) {
-        if (packed) pack(&J, 0, 1);
+        J.pack = packed;
         run_blocks(&J, 0, blocks, base, 0, 1);
     } else {
         int flags = 0;

@@ -192,27 +192,25 @@ static int plan_execute(const bfly_plan *plan, bfly_int count, const void *x, bf
     if (plan->hadamard)
         return bfly_fwht_run(J.k, plan->precision, C->complex_in, BFLY_NATURAL, plan->n, count, plan->scale, J.x, J.y);
 
+    int threads = bfly_threads_for((plan->info.flops + 4.0 * (double)plan->n) * (double)count * (double)real * 0.5);
     /* the widest tile decides how many vectors go together */
-    const bfly_program *shape = &C->shape[1];
-    J.block = bfly_tile_count(shape, real);
-    if (!C->complex_first && !C->complex_last && !C->complex_in && !C->complex_out) {
-        int real_only = 1;
-        for (bfly_int i = 0; i < C->steps; i++) real_only &= !C->step[i].complex_x;
-        if (real_only) {
-            shape = &C->shape[0];
-            J.block = bfly_tile_count(shape, real);
-        }
+    int real_only = !C->complex_first && !C->complex_last && !C->complex_in && !C->complex_out;
+    for (bfly_int i = 0; i < C->steps; i++) real_only &= !C->step[i].complex_x;
+    const bfly_program *shape = &C->shape[!real_only];
+    J.block = bfly_tile_count(shape, real, count, 1);
+    int inside = 1;
+    if (threads > 1) {
+        const double bytes = (double)bfly_tile_bytes(shape, real, J.block);
+        inside = bfly_threads_inside(threads, bfly_tiles(count, J.block), bytes);
+        if (inside == 1) J.block = bfly_tile_count(shape, real, count, threads);
     }
     /* passes that have a reversal in them take runs of numbers */
     const int staged = (C->rides_in && (incx != 1 || !C->complex_in)) || (C->rides_out && (incy != 1 || !C->complex_out));
     const int square = C->rides_in && C->rides_out && C->steps == 1;
-    if (square && !staged) J.block = 64;
-    if (J.block > count) J.block = count;
+    if (square && !staged) J.block = count < 64 ? count : 64;
     J.tile = bfly_tile_bytes(shape, real, J.block);
-    const bfly_int blocks = (count + J.block - 1) / J.block;
+    const bfly_int blocks = bfly_tiles(count, J.block);
     const size_t tiles = square && !staged ? 0 : J.tile * (C->two_tiles || staged ? 2 : 1);
-    int threads = bfly_threads_for((plan->info.flops + 4.0 * (double)plan->n) * (double)count * (double)real * 0.5);
-    const int inside = bfly_threads_inside(threads, blocks, (double)J.tile);
     if (threads > blocks) threads = (int)blocks;
     bfly_work memory;
     char *base = bfly_work_get(&memory, (double)tiles * threads);
