@@ -291,6 +291,16 @@ def test_refinement_brings_a_projection_closer():
     assert errors[0] < linear.weight.norm().item()
 
 
+def test_a_transformer_runs_in_evaluation_with_replaced_layers():
+    encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(16, 2, 32, dropout=0.0, batch_first=True), 2)
+    names = pt.replace_linear(encoder, lambda name, linear: True, project=False)
+    assert names == [f"layers.{layer}.linear{part}" for layer in (0, 1) for part in (1, 2)]
+    x, mask = torch.randn(3, 5, 16), torch.arange(5) >= torch.tensor([[5], [3], [4]])
+    want = encoder(x, src_key_padding_mask=mask)
+    with torch.no_grad():
+        assert_close(encoder.eval()(x, src_key_padding_mask=mask)[~mask], want[~mask], 1e-5)
+
+
 def test_linear_layers_inside_a_model_are_replaced():
     shared = nn.Linear(32, 32)
     model = nn.ModuleDict(

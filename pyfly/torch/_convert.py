@@ -245,7 +245,19 @@ def replace_linear(model, filter=None, layer=Butterfly, *, project=True, **optio
         parent, _, child = name.rpartition(".")
         setattr(model.get_submodule(parent), child, made[id(module)])
         names.append(name)
+    if names:
+        _leave_fast_paths(model)
     return names
+
+
+def _leave_fast_paths(model):
+    """Make torch's transformer layers call their parts: in evaluation they hand dense weights to one kernel."""
+    for module in model.modules():
+        if isinstance(module, nn.TransformerEncoderLayer):
+            if not (isinstance(module.linear1, nn.Linear) and isinstance(module.linear2, nn.Linear)):
+                module.activation_relu_or_gelu = 0  # "another activation": that kernel is not for it
+        elif isinstance(module, nn.TransformerEncoder):
+            module.use_nested_tensor = False  # asks the first layer for its weights
 
 
 def _replacement(linear, layer, project, options):
