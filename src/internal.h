@@ -253,12 +253,16 @@ void bfly_tell(const char *function, int result);
 int bfly_threads_for(double work);
 int bfly_threads_inside(int threads, bfly_int tiles, double tile_bytes);
 
-/* program.c: vectors of the caller in so many rows; in a tile of a product or plan, at most; memory */
+/* program.c: vectors of the caller in so many rows; in a tile of a product or plan, and how many threads share each
+ * tile; memory */
 void bfly_program_init(bfly_program *P, int op, int order, int form, bfly_int n, int complex_w, int complex_x,
                        int logw, int most);
 bfly_int bfly_vectors_of(const bfly_program *P, bfly_int rows);
-bfly_int bfly_tile_count(const bfly_program *P, size_t size, bfly_int count, int threads);
-static inline bfly_int bfly_tiles(bfly_int count, bfly_int block) { return count > block ? (count + block - 1) / block : 1; }
+bfly_int bfly_tile_count(const bfly_program *P, size_t size, bfly_int count, int threads, int *inside);
+static inline bfly_int bfly_tiles(bfly_int count, bfly_int block)
+{
+    return count > block ? (count + block - 1) / block : 1;
+}
 size_t bfly_coef_bytes(const bfly_program *P, size_t size);
 size_t bfly_tile_bytes(const bfly_program *P, size_t size, bfly_int count);
 

@@ -228,7 +228,11 @@ static int write_butterfly(writer *R, const bfly_node *N)
     if (plan->n > (bfly_int)1 << k->logw && bfly_plan_is_hadamard(plan, N, &scale)) {
         bfly_program_init(P, BFLY_NO_TRANS, BFLY_INCREASING, BFLY_UNTIED, plan->n, 0, R->is_complex, k->logw, k->most);
         P->reversed = 0;
-        for (int i = 0; i < P->npass; i++) P->pass[i].form = BFLY_PASS_HADAMARD, P->pass[i].shift = 0, P->pass[i].data = NULL;
+        for (int i = 0; i < P->npass; i++) {
+            P->pass[i].form = BFLY_PASS_HADAMARD;
+            P->pass[i].shift = 0;
+            P->pass[i].data = NULL;
+        }
         plan->info.stages += plan->logn;
         plan->info.hadamard_stages += plan->logn;
         plan->info.passes += P->npass;

@@ -16,6 +16,15 @@ static BFLY_INLINE int bfly_log2(bfly_int n)
 #endif
 }
 
+/* log2 of the vectors that share a row, and the rows of so many vectors */
+static BFLY_INLINE int bfly_log_per_row(const bfly_program *P) { return bfly_log2(P->row) - P->logn; }
+
+static BFLY_INLINE bfly_int bfly_rows(const bfly_program *P, bfly_int count)
+{
+    const int log = bfly_log_per_row(P);
+    return (count + ((bfly_int)1 << log) - 1) >> log;
+}
+
 /* q stages inside a register and e, of `above` in all, between registers at distance 2^lh */
 static BFLY_INLINE void bfly_put_pass(bfly_program *P, bfly_pass *A, int kind, int q, int e, int above, int lh)
 {

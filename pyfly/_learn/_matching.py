@@ -17,11 +17,18 @@ from __future__ import annotations
 from itertools import product
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from pyfly._learn._bases import COSINE2, COSINE4, HADAMARD, HARTLEY, SINE2, SINE4
 from pyfly._learn._found import Found
-from pyfly._learn._monomial import basis_factors, first_permutation, left_scaled, plain, probes
+from pyfly._learn._monomial import (
+    basis_factors,
+    claimed,
+    completed,
+    first_permutation,
+    left_scaled,
+    plain,
+    probes,
+)
 from pyfly._learn._scaling import scales, unitary_within
 
 # Bases, transposed or not, and the share of their rows on one path. Sines are cosines in another order.
@@ -348,22 +355,15 @@ def _placed(matrix, place, weight):
 
 def _named(images):
     """Place and sign of the largest entry of every column; -1 where another column has the better claim."""
-    sizes, index = np.abs(images), np.arange(images.shape[1])
-    place = sizes.argmax(axis=0)
-    order = np.argsort(-sizes[place, index], kind="stable")
-    winners = order[np.unique(place[order], return_index=True)[1]]
-    named = np.full(len(place), -1)
-    named[winners] = place[winners]
-    return named, np.sign(images[place, index])
+    place = claimed(np.abs(images))
+    return place, np.sign(images[place, np.arange(len(place))])
 
 
 def _filled(named, images):
     """The places left over for those without one."""
     place, sign = named
-    open_, left = np.flatnonzero(place < 0), np.setdiff1d(np.arange(len(place)), place)
-    if len(open_):
-        rows, columns = linear_sum_assignment(-np.abs(images[np.ix_(left, open_)]))
-        place[open_[columns]] = left[rows]
+    if (place < 0).any():
+        place = completed(place, np.abs(images))
         sign = np.sign(images[place, np.arange(len(place))])
     return place, np.where(sign == 0, 1, sign)
 

@@ -109,16 +109,31 @@ def _single_entries(matrix, axis):
     """
     sizes = (matrix.conj() * matrix).real if np.iscomplexobj(matrix) else np.abs(matrix)
     sizes = sizes if axis == 0 else sizes.T
-    where, index = sizes.argmax(axis=0), np.arange(len(sizes))
-    order = np.argsort(-sizes[where, index], kind="stable")
-    without = np.setdiff1d(index, order[np.unique(where[order], return_index=True)[1]])
-    if 2 * np.count_nonzero(sizes[where[without], without]) > len(index):
+    where, index = claimed(sizes), np.arange(len(sizes))
+    if 2 * np.count_nonzero(sizes[:, where < 0].max(axis=0)) > len(index):
         return None, None
-    if len(without):
-        left = np.setdiff1d(index, np.delete(where, without))
-        rows, columns = linear_sum_assignment(-sizes[np.ix_(left, without)])
-        where[without[columns]] = left[rows]
+    where = completed(where, sizes)
     return where, matrix[where, index] if axis == 0 else matrix[index, where]
+
+
+def claimed(sizes):
+    """Row of the largest entry of every column; -1 where another column has the better claim to it."""
+    place = sizes.argmax(axis=0)
+    order = np.argsort(-sizes[place, np.arange(len(place))], kind="stable")
+    winners = order[np.unique(place[order], return_index=True)[1]]
+    unique = np.full(len(place), -1)
+    unique[winners] = place[winners]
+    return unique
+
+
+def completed(place, sizes):
+    """The same with the rows left over for the columns that have none, the largest entries in all."""
+    without, left = np.flatnonzero(place < 0), np.setdiff1d(np.arange(len(place)), place)
+    if len(without):
+        rows, columns = linear_sum_assignment(-sizes[np.ix_(left, without)])
+        place = place.copy()
+        place[without[columns]] = left[rows]
+    return place
 
 
 def basis_factors(basis, turned, n):
