@@ -150,6 +150,7 @@ typedef struct bfly_step {
     int complex_d;           /* the diagonal */
     const bfly_program *P;   /* BUTTERFLY */
     const bfly_int *perm;    /* PERMUTE: out[i] = in[perm[i]] */
+    int reversed;            /* perm is the reversal of bits */
     const void *diag;        /* DIAGONAL: a vector W wide a group of a row (complex: re, im) */
 } bfly_step;
 

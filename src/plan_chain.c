@@ -301,8 +301,11 @@ static int to_steps(const chain *Q)
                 C->perm_in = N->perm;
             else if (i == n - 1 || (i == n - 2 && Q->node[n - 1].kind == BFLY_NODE_REAL))
                 C->perm_out = N->perm;
-            else
-                add_step(&R, BFLY_STEP_PERMUTE)->perm = N->perm;
+            else {
+                bfly_step *S = add_step(&R, BFLY_STEP_PERMUTE);
+                S->perm = N->perm;
+                S->reversed = is_reversal(plan, N->perm);
+            }
             break;
         default:
             if (!R.is_complex) break;
