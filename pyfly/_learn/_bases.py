@@ -141,12 +141,17 @@ def _real_part(phase, start, factor, flip, fold=True):
 
 
 def _hartley_transform(x, axis):
-    y = scipy.fft.fft(x, axis=axis, norm="ortho")
     if np.iscomplexobj(x):
         # x_r + i x_i: the real transform of each part
+        y = scipy.fft.fft(x, axis=axis, norm="ortho")
         reverse = np.roll(np.flip(y, axis), 1, axis)
         return ((1 + 1j) * y + (1 - 1j) * reverse) / 2
-    return y.real - y.imag
+    half, out = np.moveaxis(scipy.fft.rfft(x, axis=axis, norm="ortho"), axis, -1), np.empty_like(x)
+    n, view = x.shape[axis], np.moveaxis(out, axis, -1)
+    np.subtract(half.real, half.imag, out=view[..., : n // 2 + 1])
+    # y_(n - k) is the conjugate of y_k
+    np.add(half.real[..., (n - 1) // 2 : 0 : -1], half.imag[..., (n - 1) // 2 : 0 : -1], out=view[..., n // 2 + 1 :])
+    return out
 
 
 def _hadamard_transform(x, axis):

@@ -68,11 +68,11 @@ def _scales(target):
     if not weight[row].all():
         return None
     q = there[row] / here[row]
-    p = _fit_rows(here, there, q)
     some = probes(m - 1)
-    rest = there[some] - p[some, None] * here[some] * q
-    if not np.linalg.norm(rest) < 0.5 * np.linalg.norm(there[some]):
+    p = _fit_rows(here[some], there[some], q)
+    if not np.linalg.norm(there[some] - p[:, None] * here[some] * q) < 0.5 * np.linalg.norm(there[some]):
         return None
+    p = _fit_rows(here, there, q)
     for _ in range(3):
         q = _fit_rows(here.T, there.T, p)
         p = _fit_rows(here, there, q)

@@ -325,7 +325,7 @@ def magnitude(target):
 def norm(target, scale):
     """Frobenius norm over ``scale``, in float64."""
     total = 0.0
-    for rows in _row_slabs(target):
+    for rows in _row_slabs(target.T if target.T.flags.c_contiguous else target):
         part = np.asarray(rows, dtype=np.complex128 if np.iscomplexobj(rows) else np.float64) / scale
         total += square(part)
     return float(np.sqrt(total))
@@ -343,7 +343,10 @@ def distance(operator, target, scale):
     moderate = 1e-140 < scale < 1e140
     total = 0.0
     for rows, part in slabs(operator):
-        part = part - target[rows] if moderate else part / scale - target[rows] / scale
+        if moderate:
+            part = np.subtract(part, target[rows], out=part if part.dtype == target.dtype else None)
+        else:
+            part = part / scale - target[rows] / scale
         total += square(part)
     return float(np.sqrt(total)) / (scale if moderate else 1.0)
 

@@ -19,6 +19,7 @@ from itertools import product
 import numpy as np
 
 from pyfly._learn._bases import COSINE2, COSINE4, HADAMARD, HARTLEY, SINE2, SINE4
+from pyfly._learn._factorization import square
 from pyfly._learn._found import Found
 from pyfly._learn._monomial import (
     basis_factors,
@@ -30,13 +31,14 @@ from pyfly._learn._monomial import (
     probes,
 )
 from pyfly._learn._scaling import scales, unitary_within
+from pyfly._scans import transposed, walk
 
 # Bases, transposed or not, and the share of their rows on one path. Sines are cosines in another order.
 _VIEWS = ((COSINE2, True, 1), (COSINE4, False, 1), (HARTLEY, False, 4))
 # Distance from a unitary matrix up to which one is looked for, small rows and columns being lost in noise.
 _NOISY = 0.8
-# Rows that a walk may begin with.
-_STARTS = 6
+# Rows looked at and tried as the start of a walk, and the difference of two numbers that are not the same.
+_CANDIDATES, _STARTS, _SAME = 32, 6, 1e-4
 # Entry of A that is a step, and the least number of steps that are not by chance.
 _STEP, _STEPS = 0.3, 3
 # Columns to compare rows on; correlation of rows that are the same but for noise.
@@ -47,7 +49,7 @@ _EQUAL = 0.25
 _FLAT = 0.1
 # Rows that may begin another path.
 _BRANCHES = 3
-# Columns worked on at a time.
+# Rows worked on at a time.
 _SLAB = 64
 # Rounds of naming columns by rows and rows by columns.
 _NAMING = 30
@@ -82,8 +84,8 @@ def matched(target):
 
 def _cosines(target, rows, columns, unitary):
     """Find a basis with rows on paths."""
-    norm = np.linalg.norm(target)
-    across = np.ascontiguousarray(unitary.T)
+    norm = np.sqrt(square(target))
+    across = transposed(unitary)
     best = (_FITS * norm, None)
     for flipped, known, places in _guesses(unitary, across, rows, columns):
         turned = known.turned
@@ -124,18 +126,18 @@ def _dyadic(target, rows, columns, unitary):
         return None
     signs = np.sign(inner[where, np.arange(n)])
     del inner
-    norm = np.linalg.norm(target)
+    norm = np.sqrt(square(target))
     left, right, rest = _scales(target, HADAMARD, False, place, where, signs / columns)
     return _found(HADAMARD, False, place, left, where, right, (rest / norm) ** 2) if rest < _FITS * norm else None
 
 
 class _Basis:
-    """U or its transpose V: in single precision, as transforms, and a path through its rows."""
+    """U or its transpose V: in single precision, as transforms of rows, and a path through its rows."""
 
     def __init__(self, basis, turned, n):
         self.basis, self.turned = basis, turned
         self._forward, self._backward = _transforms(basis, turned)
-        self.matrix = self._forward(np.eye(n, dtype=np.float32), 0)
+        self.matrix = self._backward(np.eye(n, dtype=np.float32), 1)
 
     def like(self, row, place):
         """The row of V whose squares are those of another, in its place if there are several; none if there is none."""
@@ -151,74 +153,63 @@ class _Basis:
         n = len(self.matrix)
         self.steps = [self._forward(self.matrix * (n * self.matrix[start] ** 2 - 1), 1)]
         self.free = np.ones(n, np.float32)
-        self.path = _walk(self.steps, start, self.free)
+        self.path = walk(self.steps, start, self.free, _STEP)
 
     def columns(self, x):
-        """V^T x."""
-        return self._backward(x, 0)
+        """x V, for rows x."""
+        return self._backward(x, 1)
 
     def rows(self, x):
-        """V x."""
-        return self._forward(x, 0)
+        """x V^T, for rows x."""
+        return self._forward(x, 1)
 
 
 def _guesses(unitary, across, rows, columns):
     """Whether it is the transpose, bases V, and places and signs: V whose paths are as long as those of Q first."""
-    n, sides = len(unitary), []
-    for exact in (True, False):
-        for flipped in (False, True):
-            if len(sides) <= flipped:
-                sides.append(
-                    _Side(across, unitary, columns, rows) if flipped else _Side(unitary, across, rows, columns)
-                )
-            side = sides[flipped]
-            count = len(side.path[0])
-            for basis, turned, parts in _VIEWS if count > min(_STEPS, n // 8) else ():
-                if (parts * count == n) == exact:
-                    guess = side.guess(basis, turned)
-                    if guess is not None:
-                        yield flipped, *guess
+    n, sides = len(unitary), {}
+    flatness = _flatness(unitary)
+    # rows that move no other break paths: of the two sides the one with fewer of them
+    ways = sorted((False, True), key=lambda flipped: np.count_nonzero(flatness[flipped] < _FLAT))
+    for exact, flipped in product((True, False), ways):
+        if flipped not in sides:
+            views = (across, unitary, columns, rows) if flipped else (unitary, across, rows, columns)
+            sides[flipped] = _Side(*views, flatness[flipped])
+        side = sides[flipped]
+        count = len(side.path[0])
+        for basis, turned, parts in _VIEWS if count > min(_STEPS, n // 8) else ():
+            if (parts * count == n) == exact:
+                guess = side.guess(basis, turned)
+                if guess is not None:
+                    yield flipped, *guess
 
 
 def _transforms(basis, turned):
     return (basis.backward, basis.forward) if turned else (basis.forward, basis.backward)
 
 
-def _walk(steps, start, free, second=False):
-    """Rows along a path, -1 where one is passed over, and their signs; the second way from its start if asked.
-
-    steps : rows of A and, if there, of the matrix of double steps
-    """
-    rows, signs = [start], [1.0]
-    free[start] = 0
-    while True:
-        for passed, step in enumerate(steps):  # noqa: B007 - used after the loop
-            along = step[rows[-1]]
-            sizes = np.abs(along) * free
-            at = int(sizes.argmax())
-            if second and len(rows) == 1:
-                sizes[at] = 0
-                at = int(sizes.argmax())
-            if sizes[at] >= _STEP:
-                break
-        else:
-            return rows, signs
-        rows += [-1] * passed + [at]
-        signs += [0.0] * passed + [signs[-1] * np.sign(along[at])]
-        free[at] = 0
-
-
 def _assign(place, sign, path, signs, there, sense):
     """Name the rows of a path by those of another as far as both go."""
-    for row, name, way in zip(path, there, np.multiply(signs[: len(there)], sense[: len(path)]), strict=False):
-        if row >= 0:
-            place[row], sign[row] = name, way
+    count = min(len(path), len(there))
+    known = np.flatnonzero(path[:count] >= 0)
+    place[path[known]], sign[path[known]] = there[known], (signs[:count] * sense[:count])[known]
 
 
 def _flatness(matrix):
-    """How much the squares of each row vary."""
-    squares = np.square(matrix)
-    return len(matrix) * np.vecdot(squares, squares) - 1
+    """How much the squares of each row, and of each column, vary."""
+    n = len(matrix)
+    rows, columns = np.empty(n, matrix.dtype), np.zeros(n, matrix.dtype)
+    for start in range(0, n, _SLAB):
+        squares = np.square(matrix[start : start + _SLAB])
+        squares *= squares
+        rows[start : start + _SLAB] = squares.sum(axis=1)
+        columns += squares.sum(axis=0)
+    return n * rows - 1, n * columns - 1
+
+
+def _kinds(row):
+    """How many different sizes there are in a row, as the nearest power of two."""
+    squares = np.sort(np.square(row)) * len(row)
+    return round(np.log2(1 + np.count_nonzero(np.diff(squares) > _SAME)))
 
 
 class _Side:
@@ -230,25 +221,28 @@ class _Side:
         Rows along the longest path met, and their signs.
     """
 
-    def __init__(self, unitary, across, rows, columns):
-        self._unitary, self._across = unitary, across
+    def __init__(self, unitary, across, rows, columns, flatness):
+        self._unitary, self._across, self._flatness = unitary, across, flatness
         # a small row or column says little where there is noise
         self._weights = [1 / (1 + (factor / np.median(factor)) ** 2) for factor in (rows, columns)]
-        self.path = ([], [])
+        self.path = (np.empty(0, int), np.empty(0))
         n = len(unitary)
-        uneven = np.flatnonzero(_flatness(unitary) > _FLAT)
-        for start in uneven[np.argsort(rows[uneven], kind="stable")[:_STARTS]]:
+        uneven = np.flatnonzero(flatness > _FLAT)
+        uneven = uneven[np.argsort(rows[uneven], kind="stable")[:_CANDIDATES]]
+        # a row with many different sizes is the start of a long path
+        starts = sorted(uneven, key=lambda row: -_kinds(unitary[row]))[:_STARTS]
+        for start in starts:
             weight = n * unitary[start] ** 2 - 1
-            steps = [(unitary * weight) @ across]
-            some = steps[0][probes(n)]
+            some = (unitary[probes(n)] * weight) @ across
             some[np.arange(len(some)), probes(n)] = 0
             if np.median(np.abs(some).max(axis=1)) < _STEP:
                 break
-            path = _walk(steps, int(start), np.ones(n, unitary.dtype))
+            steps = [(unitary * weight) @ across]
+            path = walk(steps, int(start), np.ones(n, np.float32), _STEP)
             if 4 * len(path[0]) < n:
                 # over a row lost in noise: cos 4a = 2 cos^2 2a - 1
                 steps.append((unitary * (2 * weight**2 - 1)) @ across)
-                path = _walk(steps, int(start), np.ones(n, unitary.dtype))
+                path = walk(steps, int(start), np.ones(n, np.float32), _STEP)
             if len(path[0]) > len(self.path[0]):
                 self.path, self._steps = path, steps
             if 4 * len(path[0]) >= n:
@@ -282,30 +276,33 @@ class _Side:
     def _branch(self, known, place, sign):
         """Name the rows of other paths, which begin with a flat row or with one that follows itself."""
         free = known.free
-        few = np.ascontiguousarray(self._unitary[:, probes(len(place))])
+        few = self._across[probes(len(place))]
         ours, theirs = (
-            np.stack([_flatness(x), np.square(x) @ (len(x) * np.square(x[at]) - 1)])
-            for x, at in ((self._unitary, self.path[0][0]), (known.matrix, known.path[0][0]))
+            np.stack([flat, np.square(x) @ (len(x) * np.square(x[at]) - 1)])
+            for x, at, flat in (
+                (self._unitary, self.path[0][0], self._flatness),
+                (known.matrix, known.path[0][0], _flatness(known.matrix)[0]),
+            )
         )
 
         def share(place, sign):
             # of two ways that a symmetry of V makes equal, the one that keeps rows where they stand
             kept = np.count_nonzero(place == np.arange(len(place))) / len(place)
-            return np.abs(known.columns(_placed(few, place, sign))).max(axis=0).mean() * (1 + kept / 100)
+            return np.abs(known.columns(_placed(few, place, sign))).max(axis=1).mean() * (1 + kept / 100)
 
         most = share(place, sign)
         while free.any():
             start = int(np.where(free > 0, np.minimum(theirs[0], 0.5 - np.abs(theirs[1])), np.inf).argmin())
             left = free.copy()
-            ways = [_walk(known.steps, start, left), _walk(known.steps, start, free, second=True)]
+            ways = [walk(known.steps, start, left, _STEP), walk(known.steps, start, free, _STEP, second=True)]
             free *= left
             distance = np.where(place < 0, np.abs(ours - theirs[:, start, None]).sum(axis=0), np.inf)
             best = None
             for first in np.argsort(distance, kind="stable")[:_BRANCHES]:
-                path, signs = _walk(self._steps, int(first), (place < 0).astype(few.dtype))
+                path, signs = walk(self._steps, int(first), (place < 0).astype(np.float32), _STEP)
                 for (there, sense), turn in product(ways, (1, -1)):
                     p, s = place.copy(), sign.copy()
-                    _assign(p, s, path, np.multiply(signs, turn), there, sense)
+                    _assign(p, s, path, signs * turn, there, sense)
                     reached = share(p, s)
                     if best is None or reached > best[0]:
                         best = reached, p, s
@@ -317,9 +314,9 @@ class _Side:
         """Name all columns by the named rows, then all rows by those, until nothing changes."""
         rows = place, sign
         for _ in range(_NAMING):
-            before, images = rows, known.columns(_placed(self._unitary, rows[0], rows[1] * self._weights[0]))
+            before, images = rows, known.columns(_placed(self._across, rows[0], rows[1] * self._weights[0]))
             columns = _named(images)
-            images = known.rows(_placed(self._across, columns[0], columns[1] * self._weights[1]))
+            images = known.rows(_placed(self._unitary, columns[0], columns[1] * self._weights[1]))
             rows = _named(images)
             if (rows[0] == before[0]).all():
                 break
@@ -327,44 +324,44 @@ class _Side:
             return None
         rows = _filled(rows, images)
         if (columns[0] < 0).any():
-            columns = _filled(columns, known.columns(_placed(self._unitary, rows[0], rows[1] * self._weights[0])))
+            columns = _filled(columns, known.columns(_placed(self._across, rows[0], rows[1] * self._weights[0])))
         return rows, columns
 
 
 def _scales(target, basis, turned, rows, columns, right):
     """Diagonals with T = diag(left) V[rows][:, columns] diag(right), and what they leave."""
-    n, forward = len(target), _transforms(basis, turned)[0]
+    n, backward = len(target), _transforms(basis, turned)[1]
     model = np.empty((n, n))
     for start in range(0, n, _SLAB):
-        places = columns[start : start + _SLAB]
-        unit = np.zeros((n, len(places)))
-        unit[places, np.arange(len(places))] = 1
-        model[:, start : start + _SLAB] = forward(unit, 0)[rows]
+        places = rows[start : start + _SLAB]
+        unit = np.zeros((len(places), n))
+        unit[np.arange(len(places)), places] = 1
+        np.take(backward(unit, 1), columns, axis=1, out=model[start : start + _SLAB])
     return scales(model, target, right)
 
 
 def _placed(matrix, place, weight):
-    """Rows of a matrix where they belong, weighted; zeros where none is known to."""
-    source, scale = np.zeros(len(matrix), int), np.zeros((len(matrix), 1), matrix.dtype)
+    """Columns of a matrix where they belong, weighted; zeros where none is known to."""
+    source, scale = np.zeros(len(place), int), np.zeros(len(place), matrix.dtype)
     known = place >= 0
-    source[place[known]], scale[place[known], 0] = np.flatnonzero(known), weight[known]
-    out = matrix[source]
+    source[place[known]], scale[place[known]] = np.flatnonzero(known), weight[known]
+    out = matrix.take(source, axis=1)
     out *= scale
     return out
 
 
 def _named(images):
-    """Place and sign of the largest entry of every column; -1 where another column has the better claim."""
-    place = claimed(np.abs(images))
-    return place, np.sign(images[place, np.arange(len(place))])
+    """Place and sign of the largest entry of every row; -1 where another row has the better claim."""
+    place = claimed(np.abs(images).T)
+    return place, np.sign(images[np.arange(len(place)), place])
 
 
 def _filled(named, images):
     """The places left over for those without one."""
     place, sign = named
     if (place < 0).any():
-        place = completed(place, np.abs(images))
-        sign = np.sign(images[place, np.arange(len(place))])
+        place = completed(place, np.abs(images).T)
+        sign = np.sign(images[np.arange(len(place)), place])
     return place, np.where(sign == 0, 1, sign)
 
 

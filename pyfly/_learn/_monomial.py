@@ -15,6 +15,7 @@ from scipy.optimize import linear_sum_assignment
 
 from pyfly._learn._bases import bases, bit_reversal, fourier_twiddle, turn
 from pyfly._learn._found import Found
+from pyfly._scans import largest
 
 _PROBES = 6
 # Share of the energy outside the largest entry at which a few transformed vectors still count as monomial.
@@ -118,7 +119,7 @@ def _single_entries(matrix, axis):
 
 def claimed(sizes):
     """Row of the largest entry of every column; -1 where another column has the better claim to it."""
-    place = sizes.argmax(axis=0)
+    place = largest(sizes)
     order = np.argsort(-sizes[place, np.arange(len(place))], kind="stable")
     winners = order[np.unique(place[order], return_index=True)[1]]
     unique = np.full(len(place), -1)

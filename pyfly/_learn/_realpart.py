@@ -49,7 +49,7 @@ def real_part(target, *, tol, tied="auto", progress=None):
     for index, (_, order) in enumerate(orders):
         if progress is not None:
             progress(index / len(orders), "Re(BPP): imaginary part")
-        shown = target[:, order]
+        shown = target.take(order, axis=1)
         for threshold in (0.05, 1e-7):
             candidate = _attempt(shown, order, threshold, tied)
             if candidate is not None and (best is None or candidate.history[-1] < best.history[-1]):
@@ -115,9 +115,8 @@ def _share(target, nodes, rng, rank=2):
     count, width = nodes.shape
     if min(count, width) <= rank:
         return 0.0
-    rows = np.stack([rng.choice(count, min(_ROWS, count), replace=False) for _ in range(_BLOCKS)]) * width
-    rows += rng.integers(width, size=(_BLOCKS, 1))
-    columns = np.stack([rng.choice(width, min(_COLUMNS, width), replace=False) for _ in range(_BLOCKS)])
+    rows = _choose(rng, count, _ROWS) * width + rng.integers(width, size=(_BLOCKS, 1))
+    columns = _choose(rng, width, _COLUMNS)
     columns = nodes[rng.integers(count, size=(_BLOCKS, 1)), columns]
     blocks = target[rows[:, :, None], columns[:, None, :]]
     for axis in (2, 1):
@@ -127,6 +126,12 @@ def _share(target, nodes, rng, rank=2):
     values = np.linalg.svd(blocks, compute_uv=False) ** 2
     total = values.sum()
     return float(values[:, rank:].sum() / total) if total > 0 else 0.0
+
+
+def _choose(rng, count, most):
+    """For every block some indices below count, no two the same."""
+    most = min(most, count)
+    return np.argpartition(rng.random((_BLOCKS, count)), most - 1, axis=1)[:, :most]
 
 
 def _attempt(shown, order, threshold, tied):

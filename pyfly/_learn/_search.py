@@ -15,6 +15,7 @@ from pyfly._learn._baselines import alternatives
 from pyfly._learn._compress import compress
 from pyfly._learn._corner import assemble
 from pyfly._operators import Scaled
+from pyfly._scans import rowwise
 
 # Relative error up to which a target counts as one with a form, and noise.
 _NOISE = 0.15
@@ -127,12 +128,15 @@ def _without_form(found, model, tied):
 
 
 def _double(matrix, scale, size):
-    """W in double precision, real if the target has no imaginary part, padded with zeros to a size if one is given."""
+    """W in double precision, row by row, real if the target has no imaginary part, with zeros up to a size if given."""
     if np.iscomplexobj(matrix) and not matrix.imag.any():
         matrix = matrix.real
     double = np.complex128 if np.iscomplexobj(matrix) else np.float64
     if size is None or matrix.shape == (size, size):
-        return np.multiply(matrix, 1 / scale, dtype=double) if scale != 1 else matrix.astype(double, copy=False)
+        rows = rowwise(matrix)
+        if scale == 1:
+            return rows.astype(double, copy=False)
+        return np.multiply(rows, 1 / scale, dtype=double, out=None if rows is matrix or rows.dtype != double else rows)
     work = np.zeros((size, size), double)
     np.multiply(matrix, 1 / scale, out=work[: matrix.shape[0], : matrix.shape[1]])
     return work
