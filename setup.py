@@ -109,7 +109,7 @@ def extension(source):
         libraries=["butterfly"],
         extra_link_args=["-Wl,-rpath,$ORIGIN"],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("NPY_TARGET_VERSION", "NPY_2_1_API_VERSION")],
-        depends=["include/butterfly.h", f"{PACKAGE}/libbutterfly.pxd", f"{PACKAGE}/_core.pxd"],
+        depends=["include/butterfly.h", *sorted(str(path) for path in Path(PACKAGE).glob("*.pxd"))],
     )
 
 

@@ -13,6 +13,7 @@ from libc.string cimport memcpy, memset
 
 cimport numpy as cnp
 
+from pyfly._by_type cimport *
 from pyfly.libbutterfly cimport *
 
 from itertools import product
@@ -44,10 +45,7 @@ cdef extern from *:
     ctypedef int (*core_dims_check)(void *, intp *) except -1
     void set_checks(object u, core_dims_check check)
 
-# The six types of a loop, in the order in which NumPy tries them: factors and data.
-cdef enum:
-    FF, FC, CC, DD, DZ, ZZ, TYPES
-
+# Bytes of factors and data of the types of a loop, which NumPy tries in this order.
 cdef int[TYPES] factor_size = [4, 4, 8, 8, 8, 16]
 cdef int[TYPES] data_size = [4, 8, 8, 8, 16, 16]
 
@@ -60,20 +58,8 @@ cdef enum:
     INTERRUPTED = 99  # a result of our own: the exception is set
     SMALL = 4096  # numbers that are multiplied without releasing the GIL, some 5 us
 
-cdef double[2] one_d = [1, 0]
-cdef double[2] zero_d = [0, 0]
-cdef float[2] one_s = [1, 0]
-cdef float[2] zero_s = [0, 0]
-
 
 # ---- operands as the library wants them --------------------------------------------------------------------------
-
-# count vectors of n numbers, strides in elements; own: a copy to be freed
-cdef struct Vectors:
-    char *p
-    intp inc, dist
-    void *own
-
 
 cdef void fail(int result) noexcept nogil:
     """Sets the Python exception for a result of the library."""
@@ -207,24 +193,6 @@ cdef intp chunk_of(intp n) noexcept nogil:
 
 # ---- multiply ----------------------------------------------------------------------------------------------------
 
-cdef int mul(const Kind *k, intp n, intp count, void *w, Vectors x, Vectors y) noexcept nogil:
-    if k.type == FF:
-        return bfly_smul(k.op, k.order, k.form, n, count, 1, <float *>w, <float *>x.p, x.inc, x.dist, 0,
-                         <float *>y.p, y.inc, y.dist)
-    if k.type == FC:
-        return bfly_csmul(k.op, k.order, k.form, n, count, one_s, <float *>w, x.p, x.inc, x.dist, zero_s, y.p, y.inc,
-                          y.dist)
-    if k.type == CC:
-        return bfly_cmul(k.op, k.order, k.form, n, count, one_s, w, x.p, x.inc, x.dist, zero_s, y.p, y.inc, y.dist)
-    if k.type == DD:
-        return bfly_dmul(k.op, k.order, k.form, n, count, 1, <double *>w, <double *>x.p, x.inc, x.dist, 0,
-                         <double *>y.p, y.inc, y.dist)
-    if k.type == DZ:
-        return bfly_zdmul(k.op, k.order, k.form, n, count, one_d, <double *>w, x.p, x.inc, x.dist, zero_d, y.p,
-                          y.inc, y.dist)
-    return bfly_zmul(k.op, k.order, k.form, n, count, one_d, w, x.p, x.inc, x.dist, zero_d, y.p, y.inc, y.dist)
-
-
 cdef void multiply_loop(char **args, const intp *dims, const intp *steps, void *data) noexcept nogil:
     cdef const Kind *k = <const Kind *>data
     cdef int nd = 3 if k.form == BFLY_TIED else 4, size = data_size[k.type], result
@@ -249,7 +217,7 @@ cdef void multiply_loop(char **args, const intp *dims, const intp *steps, void *
             if not take(&y, args[2] + s * steps[2] + first * steps[2], n, incy, some, steps[2], size, False):
                 free(x.own)
                 break
-            result = mul(k, n, some, w.p, x, y)
+            result = mul(k.type, k.op, k.order, k.form, n, some, w.p, x, y)
             free(x.own)
             give_back(&y, args[2] + s * steps[2] + first * steps[2], n, incy, some, steps[2], size)
             first += some
@@ -262,7 +230,8 @@ cdef void multiply_loop(char **args, const intp *dims, const intp *steps, void *
 
 def multiply_small(cnp.ndarray w, cnp.ndarray x, int variant):
     """The product as a new array when it is small and of plain arrays, else None: the ufunc alone costs 1 us."""
-    cdef int t = -1, form = kinds[variant][0].form, nd = 3 if form == BFLY_TIED else 4
+    cdef const Kind *k = &kinds[variant][0]
+    cdef int t = -1, form = k.form, nd = 3 if form == BFLY_TIED else 4
     cdef int wt = cnp.PyArray_TYPE(w), xt = cnp.PyArray_TYPE(x), result
     cdef intp n, count
     if wt == cnp.NPY_FLOAT:
@@ -283,54 +252,14 @@ def multiply_small(cnp.ndarray w, cnp.ndarray x, int variant):
     y = cnp.PyArray_EMPTY(x.ndim, x.shape, xt, 0)
     cdef Vectors vx = Vectors(<char *>cnp.PyArray_DATA(x), 1, n, NULL)
     cdef Vectors vy = Vectors(<char *>cnp.PyArray_DATA(y), 1, n, NULL)
-    result = mul(&kinds[variant][t], n, count // n, cnp.PyArray_DATA(w), vx, vy)
+    result = mul(t, k.op, k.order, form, n, count // n, cnp.PyArray_DATA(w), vx, vy)
     # flags may be old ones: the ufunc, which the caller then takes, clears them and reports its own
     return None if result or fetestexcept(FE_DIVBYZERO | FE_OVERFLOW | FE_INVALID | FE_UNDERFLOW) else y
 
 
-cdef int grad(const Kind *k, int more, intp n, intp count, void *w, Vectors x, Vectors g, void *gw,
-              Vectors gx) noexcept nogil:
-    """more: the sums over the batch are added to."""
-    if k.type == FF:
-        return bfly_sgrad(k.op, k.order, k.form, more, n, count, <float *>w, <float *>x.p, x.inc, x.dist, <float *>g.p,
-                          g.inc, g.dist, <float *>gw, <float *>gx.p, gx.inc, gx.dist)
-    if k.type == FC:
-        return bfly_csgrad(k.op, k.order, k.form, more, n, count, <float *>w, x.p, x.inc, x.dist, g.p, g.inc, g.dist,
-                           <float *>gw, gx.p, gx.inc, gx.dist)
-    if k.type == CC:
-        return bfly_cgrad(k.op, k.order, k.form, more, n, count, w, x.p, x.inc, x.dist, g.p, g.inc, g.dist, gw, gx.p,
-                          gx.inc, gx.dist)
-    if k.type == DD:
-        return bfly_dgrad(k.op, k.order, k.form, more, n, count, <double *>w, <double *>x.p, x.inc, x.dist,
-                          <double *>g.p, g.inc, g.dist, <double *>gw, <double *>gx.p, gx.inc, gx.dist)
-    if k.type == DZ:
-        return bfly_zdgrad(k.op, k.order, k.form, more, n, count, <double *>w, x.p, x.inc, x.dist, g.p, g.inc, g.dist,
-                           <double *>gw, gx.p, gx.inc, gx.dist)
-    return bfly_zgrad(k.op, k.order, k.form, more, n, count, w, x.p, x.inc, x.dist, g.p, g.inc, g.dist, gw, gx.p,
-                      gx.inc, gx.dist)
-
-
-cdef int relaxed_grad(const Kind *k, int more, intp n, intp count, void *w, Vectors x, Vectors g, void *gw,
-                      Vectors gx) noexcept nogil:
-    if k.type == FF:
-        return bfly_srelaxed_perm_grad(k.op, more, n, count, <float *>w, <float *>x.p, x.inc, x.dist, <float *>g.p,
-                                       g.inc, g.dist, <float *>gw, <float *>gx.p, gx.inc, gx.dist)
-    if k.type == FC:
-        return bfly_crelaxed_perm_grad(k.op, more, n, count, <float *>w, x.p, x.inc, x.dist, g.p, g.inc, g.dist,
-                                       <float *>gw, gx.p, gx.inc, gx.dist)
-    if k.type == DD:
-        return bfly_drelaxed_perm_grad(k.op, more, n, count, <double *>w, <double *>x.p, x.inc, x.dist, <double *>g.p,
-                                       g.inc, g.dist, <double *>gw, <double *>gx.p, gx.inc, gx.dist)
-    return bfly_zrelaxed_perm_grad(k.op, more, n, count, <double *>w, x.p, x.inc, x.dist, g.p, g.inc, g.dist,
-                                   <double *>gw, gx.p, gx.inc, gx.dist)
-
-
-ctypedef int (*grad_call)(const Kind *, int, intp, intp, void *, Vectors, Vectors, void *, Vectors) noexcept nogil
-
-
 cdef void gradients(char **args, const intp *dims, const intp *steps, const Kind *k, int nd,
-                    grad_call call) noexcept nogil:
-    """factors (nd dimensions), x (b, n), gy (b, n) -> gradients of factors and x."""
+                    bint permutation) noexcept nogil:
+    """factors (nd dimensions; of a relaxed permutation, or of a product), x (b, n), gy (b, n) -> gradients of factors and x."""
     cdef intp b = dims[1 + nd], n = dims[2 + nd], s
     cdef const intp *fs = steps + 5          # strides of the factors, then (b, n) of x and gy, then both outputs
     cdef const intp *xs = fs + nd
@@ -358,8 +287,12 @@ cdef void gradients(char **args, const intp *dims, const intp *steps, const Kind
                 if first and interrupted():
                     result = INTERRUPTED
                     break
-                result = call(k, first > 0, n, some, w.p, ahead(x, first, size), ahead(g, first, size), gw.p,
-                              ahead(gx, first, size))
+                if permutation:
+                    result = relaxed_grad(k.type, k.op, first > 0, n, some, w.p, ahead(x, first, size),
+                                          ahead(g, first, size), gw.p, ahead(gx, first, size))
+                else:
+                    result = grad(k.type, k.op, k.order, k.form, first > 0, n, some, w.p, ahead(x, first, size),
+                                  ahead(g, first, size), gw.p, ahead(gx, first, size))
                 if result:
                     break
                 first += some
@@ -379,7 +312,7 @@ cdef void gradients(char **args, const intp *dims, const intp *steps, const Kind
 
 cdef void multiply_grad_loop(char **args, const intp *dims, const intp *steps, void *data) noexcept nogil:
     cdef const Kind *k = <const Kind *>data
-    gradients(args, dims, steps, k, 3 if k.form == BFLY_TIED else 4, &grad)
+    gradients(args, dims, steps, k, 3 if k.form == BFLY_TIED else 4, False)
 
 
 # ---- Walsh-Hadamard ----------------------------------------------------------------------------------------------
@@ -431,16 +364,7 @@ cdef void permute_loop(char **args, const intp *dims, const intp *steps, void *d
         if (take_block(&p, args[0] + s * steps[0], dims + 1, steps + 3, 1, 8, True)
                 and take(&x, args[1] + s * steps[1], n, steps[4], count, steps[1], size, True)
                 and take(&y, args[2] + s * steps[2], n, steps[5], count, steps[2], size, False)):
-            if k.type == FF:
-                result = bfly_sperm(k.op, n, count, <bfly_int *>p.p, <float *>x.p, x.inc, x.dist, <float *>y.p,
-                                    y.inc, y.dist)
-            elif k.type == FC:
-                result = bfly_cperm(k.op, n, count, <bfly_int *>p.p, x.p, x.inc, x.dist, y.p, y.inc, y.dist)
-            elif k.type == DD:
-                result = bfly_dperm(k.op, n, count, <bfly_int *>p.p, <double *>x.p, x.inc, x.dist, <double *>y.p,
-                                    y.inc, y.dist)
-            else:
-                result = bfly_zperm(k.op, n, count, <bfly_int *>p.p, x.p, x.inc, x.dist, y.p, y.inc, y.dist)
+            result = permute(k.type, k.op, n, count, <bfly_int *>p.p, x, y)
             if result == 0:
                 give_back(&y, args[2] + s * steps[2], n, steps[5], count, steps[2], size)
                 y.own = NULL
@@ -471,16 +395,7 @@ cdef void relaxed_loop(char **args, const intp *dims, const intp *steps, void *d
         if (take_block(&p, args[0] + s * steps[0], dims + 1, steps + 3, 2, factor_size[k.type], True)
                 and take(&x, args[1] + s * steps[1], n, steps[5], count, steps[1], size, True)
                 and take(&y, args[2] + s * steps[2], n, steps[6], count, steps[2], size, False)):
-            if k.type == FF:
-                result = bfly_srelaxed_perm(k.op, n, count, <float *>p.p, <float *>x.p, x.inc, x.dist, <float *>y.p,
-                                            y.inc, y.dist)
-            elif k.type == FC:
-                result = bfly_crelaxed_perm(k.op, n, count, <float *>p.p, x.p, x.inc, x.dist, y.p, y.inc, y.dist)
-            elif k.type == DD:
-                result = bfly_drelaxed_perm(k.op, n, count, <double *>p.p, <double *>x.p, x.inc, x.dist,
-                                            <double *>y.p, y.inc, y.dist)
-            else:
-                result = bfly_zrelaxed_perm(k.op, n, count, <double *>p.p, x.p, x.inc, x.dist, y.p, y.inc, y.dist)
+            result = relaxed(k.type, k.op, n, count, p.p, x, y)
             give_back(&y, args[2] + s * steps[2], n, steps[6], count, steps[2], size)
         free(p.own)
         free(x.own)
@@ -490,7 +405,7 @@ cdef void relaxed_loop(char **args, const intp *dims, const intp *steps, void *d
 
 
 cdef void relaxed_grad_loop(char **args, const intp *dims, const intp *steps, void *data) noexcept nogil:
-    gradients(args, dims, steps, <const Kind *>data, 2, &relaxed_grad)
+    gradients(args, dims, steps, <const Kind *>data, 2, True)
 
 
 # ---- checks of the core dimensions -------------------------------------------------------------------------------
