@@ -151,8 +151,8 @@ BFLY_API int bfly_zdbmm(int layout, int side, int op, int order, int form, bfly_
  * summation   the same bits for every number of threads.
  * Workspace   bounded, bfly_?grad_work tells the bytes. At most log2 n / 2 + 2 tiles a thread, or for the team where threads
  *             share large vectors. A tile holds up to 16 real or 8 complex vectors of max(n, 64) numbers, fewer where
- *             tiles would not stay below 256 MiB together, one at least. Factors up to 4 MiB, and tied ones, are
- *             packed; their gradients are summed in up to 16 buffers of that size, below 256 MiB together.
+ *             tiles would not stay below 256 MiB together, one at least. Of more than a tile of vectors, factors up to
+ *             4 MiB are packed, tied ones always; their gradients are summed in up to 16 buffers, below 256 MiB together.
  */
 BFLY_API int bfly_sgrad(int op, int order, int form, int accumulate, bfly_int n, bfly_int count, const float *w,
                         const float *x, bfly_int incx, bfly_int distx, const float *gy, bfly_int incgy,

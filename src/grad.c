@@ -2,16 +2,14 @@
  *
  * The vectors are cut into chunks that depend on n and count only. Each chunk adds up the gradients of its packed
  * factors in a buffer of its own; the buffers are added in order and unpacked into gw: the same bits for any number of
- * threads. A single tile of vectors, or factors too large for buffers, write and add straight into gw. Without gw the
- * gradient is a multiply by op(B)^H.
+ * threads. A single tile of vectors, or factors too large for buffers, write and add straight into gw, and take the
+ * factors from w block by block. Without gw the gradient is a multiply by op(B)^H.
  */
 #include "args.h"
 
 #define MIN_CHUNK 32 /* vectors: a chunk's buffer costs the time of about two */
 #define MAX_CHUNKS 16
 #define BUFFERED_BYTES (4.0 * 1024 * 1024) /* factors up to here have their gradients summed in buffers */
-#define PACKED_BYTES (512.0 * 1024)        /* up to here they are packed in advance where their gradients are not */
-
 #define SCRATCH_BYTES (256.0 * 1024 * 1024) /* buffers stay below it, and tiles while they hold more than one vector */
 
 typedef struct job {
@@ -24,7 +22,7 @@ typedef struct job {
     size_t coef_bytes, tile;
     bfly_vectors x, gy, gx;
     bfly_int count, block, blocks, chunks;
-    int accumulate, direct; /* direct: no sums in buffers */
+    int accumulate, direct; /* direct: no sums in buffers, nothing packed */
 } job;
 
 /* blocks of vectors b0 .. b1 - 1 into sums, or straight into gw when that is NULL; by thread t of a team of nt that shares
@@ -149,7 +147,7 @@ static int grad_run(int precision, int complex_w, int complex_x, int op, int ord
     if (threads > J.chunks) threads = (int)J.chunks;
     const bfly_int buffers = J.direct ? 0 : (threads == 1 || inside > 1) && J.chunks > 2 ? 2 : J.chunks;
     const size_t tiles = (size_t)(J.P.npass + 1) * J.tile;
-    const size_t packed = J.direct && (double)J.coef_bytes > PACKED_BYTES ? 0 : J.coef_bytes;
+    const size_t packed = J.direct ? 0 : J.coef_bytes;
     bfly_work memory;
     char *base = bfly_work_get(
         &memory, (double)packed + (double)J.coef_bytes * (double)buffers + (double)tiles * (inside > 1 ? 1 : threads));

@@ -61,6 +61,8 @@
     ((V)_mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm_loadu_ps((p) + (far)), 1))
 #define PIECES_F64(p, far) \
     ((V)_mm256_insertf128_pd(_mm256_castpd128_pd256(_mm_loadu_pd(p)), _mm_loadu_pd((p) + (far)), 1))
+#define STREAM(p, v) _mm256_stream_si256((__m256i *)(p), (__m256i)(v))
+#define STREAMED() _mm_sfence()
 #include "kernels.inc"
 
 #ifdef __clang__

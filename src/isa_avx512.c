@@ -19,6 +19,8 @@
 #define FMA_F64(a, b, c) ((__typeof__(a))_mm512_fmadd_pd((__m512d)(a), (__m512d)(b), (__m512d)(c)))
 #define FNMA_F32(a, b, c) ((__typeof__(a))_mm512_fnmadd_ps((__m512)(a), (__m512)(b), (__m512)(c)))
 #define FNMA_F64(a, b, c) ((__typeof__(a))_mm512_fnmadd_pd((__m512d)(a), (__m512d)(b), (__m512d)(c)))
+#define STREAM(p, v) _mm512_stream_si512((__m512i *)(p), (__m512i)(v))
+#define STREAMED() _mm_sfence()
 #include "kernels.inc"
 
 #ifdef __clang__
