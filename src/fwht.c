@@ -101,7 +101,7 @@ static void run_vectors(const job *J, bfly_int first, bfly_int last, char *buffe
 }
 
 #ifdef _OPENMP
-/* one large vector by all threads of the team: the three largest strides by columns, then eight blocks */
+/* one large vector by all threads of the team: eight blocks, then the three largest strides by columns */
 static void run_shared(const job *J, bfly_int v, int t, int nt, char *buffer)
 {
     const int e = 3;
@@ -112,12 +112,12 @@ static void run_shared(const job *J, bfly_int v, int t, int nt, char *buffer)
         copy_in(J, v, 1, t, nt, buffer);
 #pragma omp barrier
     }
-    J->k->hadamard_columns(x, y, J->hi, e, columns * t / nt, columns * (t + 1) / nt);
-#pragma omp barrier
-    for (int b = (8 * t) / nt; b < 8 * (t + 1) / nt; b++) {
-        char *at = y + b * numbers * (bfly_int)J->real;
-        J->k->hadamard(at, at, numbers, J->lo, J->hi - e, J->scale);
+    for (int b = 8 * t / nt; b < 8 * (t + 1) / nt; b++) {
+        const bfly_int at = b * numbers * (bfly_int)J->real;
+        J->k->hadamard(x + at, y + at, numbers, J->lo, J->hi - e, 1);
     }
+#pragma omp barrier
+    J->k->hadamard_columns(y, J->hi, e, columns * t / nt, columns * (t + 1) / nt, J->scale);
 #pragma omp barrier
     if (!J->direct_out) {
         copy_out(J, v, 1, t, nt, buffer);

@@ -215,9 +215,9 @@ typedef struct bfly_kernels {
                          bfly_vectors gx, bfly_int count, double *gprob, void *work);
     /* len adjacent numbers, a multiple of 2^hi: y := scale times the Hadamard stages of stride 2^lo .. 2^(hi - 1) */
     void (*hadamard)(const void *x, void *y, bfly_int len, int lo, int hi, double scale);
-    /* the e largest strides alone, for columns c0 .. c1 - 1 of 2^BFLY_HADAMARD_LINE numbers; the others follow by
-     * hadamard on every block of 2^(hi - e) */
-    void (*hadamard_columns)(const void *x, void *y, int hi, int e, bfly_int c0, bfly_int c1);
+    /* the e largest strides alone, in place, for columns c0 .. c1 - 1 of 2^BFLY_HADAMARD_LINE numbers, after hadamard on
+     * every block of 2^(hi - e) */
+    void (*hadamard_columns)(void *y, int hi, int e, bfly_int c0, bfly_int c1, double scale);
     /* the levels of B up to g = 2^logg; rows r, r + g, ... from there on, squared distance returned; gradients below g */
     void (*fit_begin)(const bfly_fit *F, void *base);
     double (*fit_rows)(const bfly_fit *F, bfly_int r, const void *base, void *top, double *gprob, void *work);
