@@ -7,6 +7,8 @@ Each U is F, the Walsh-Hadamard matrix, or the real part of a scaled Fourier mat
     U = Re( diag(l) F diag(r) P' ),   r_j = +-rho^j,     P' = evens, then odds reversed,
 
 whose geometric r is one more turn in the twiddles: the butterfly stays tied, 4 (n - 1) numbers.
+
+SciPy's parts are loaded where they are first used: a butterfly matrix needs none of them.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-import scipy.fft
+import scipy
 
 from pyfly._learn._words import folded
 
@@ -168,10 +170,9 @@ def _signs(n):
 
 
 def _scipy(name, type):
-    forward, backward = getattr(scipy.fft, name), getattr(scipy.fft, "i" + name)
     return (
-        lambda x, axis: forward(x, type, axis=axis, norm="ortho"),
-        lambda x, axis: backward(x, type, axis=axis, norm="ortho"),
+        lambda x, axis: getattr(scipy.fft, name)(x, type, axis=axis, norm="ortho"),
+        lambda x, axis: getattr(scipy.fft, "i" + name)(x, type, axis=axis, norm="ortho"),
     )
 
 

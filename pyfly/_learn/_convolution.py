@@ -7,7 +7,7 @@ Toeplitz:  the corner of a circulant of size 2N                     (BP)^2 with 
 from __future__ import annotations
 
 import numpy as np
-import scipy.fft
+import scipy
 
 from pyfly._learn._bases import bit_reversal, fourier_twiddle, turn
 from pyfly._learn._found import Found
@@ -63,9 +63,8 @@ def _scales(target):
     """Diagonals a, b with T_ij / (a_i b_j) Toeplitz, or None; a and b free of a common geometric factor."""
     m, n = target.shape
     here, there = target[:-1, :-1], target[1:, 1:]
-    weight = np.abs(here)
-    row = int(weight.min(axis=1).argmax())
-    if not weight[row].all():
+    row = int(np.concatenate([np.abs(here[i : i + _SLAB]).min(axis=1) for i in range(0, m - 1, _SLAB)]).argmax())
+    if not here[row].all():
         return None
     q = there[row] / here[row]
     some = probes(m - 1)

@@ -11,7 +11,7 @@ both in any order:  equal entries stand on one diagonal, and their number tells 
 from __future__ import annotations
 
 import numpy as np
-import scipy.fft
+import scipy
 
 from pyfly._learn._bases import turn
 from pyfly._learn._convolution import build, convolution

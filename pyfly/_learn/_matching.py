@@ -39,6 +39,8 @@ _VIEWS = ((COSINE2, True, 1), (COSINE4, False, 1), (HARTLEY, False, 4))
 _NOISY = 0.8
 # Rows looked at and tried as the start of a walk, and the difference of two numbers that are not the same.
 _CANDIDATES, _STARTS, _SAME = 32, 6, 1e-4
+# Columns of which A is made, at most.
+_ENOUGH = 1024
 # Entry of A that is a step, and the least number of steps that are not by chance.
 _STEP, _STEPS = 0.3, 3
 # Columns to compare rows on; correlation of rows that are the same but for noise.
@@ -72,9 +74,7 @@ def matched(target):
     balanced = unitary_within(target, _NOISY)
     if balanced is None:
         return None
-    rows, columns, unitary, _ = balanced
-    del balanced
-    unitary = unitary.astype(np.float32)
+    rows, columns, unitary = balanced
     some = np.abs(unitary[probes(len(target))]) * np.sqrt(len(target))
     # signs alone, but for a row that is lost in noise; every basis has some rows of this kind
     if np.sort(np.abs(some - 1).mean(axis=1))[-2] < _EQUAL:
@@ -237,16 +237,25 @@ class _Side:
             some[np.arange(len(some)), probes(n)] = 0
             if np.median(np.abs(some).max(axis=1)) < _STEP:
                 break
-            steps = [(unitary * weight) @ across]
+            steps = [self._moved(weight)]
             path = walk(steps, int(start), np.ones(n, np.float32), _STEP)
             if 4 * len(path[0]) < n:
                 # over a row lost in noise: cos 4a = 2 cos^2 2a - 1
-                steps.append((unitary * (2 * weight**2 - 1)) @ across)
+                steps.append(self._moved(2 * weight**2 - 1))
                 path = walk(steps, int(start), np.ones(n, np.float32), _STEP)
             if len(path[0]) > len(self.path[0]):
                 self.path, self._steps = path, steps
             if 4 * len(path[0]) >= n:
                 break
+
+    def _moved(self, weight):
+        """Q diag(weight) Q^T; as many columns of Q as make the chance entries small."""
+        n = len(weight)
+        if n <= _ENOUGH:
+            return (self._unitary * weight) @ self._across
+        some = np.sort(np.random.default_rng(n).choice(n, _ENOUGH, replace=False))
+        part = self._across[some]
+        return transposed(part * (weight[some, None] * np.float32(n / _ENOUGH))) @ part
 
     def guess(self, basis, turned):
         """V with place and sign in V of all rows, and of all columns; None where its path is another."""

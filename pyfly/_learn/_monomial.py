@@ -11,15 +11,17 @@ there, after O(n log n) or O(n^2) operations.
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
+import scipy
 
 from pyfly._learn._bases import bases, bit_reversal, fourier_twiddle, turn
 from pyfly._learn._found import Found
-from pyfly._scans import largest
+from pyfly._scans import largest, transposed
 
 _PROBES = 6
 # Share of the energy outside the largest entry at which a few transformed vectors still count as monomial.
 _SPARSE = 0.3
+# Numbers worked on at a time.
+_SLAB = 1 << 16
 
 
 def probes(n):
@@ -34,7 +36,7 @@ def monomial(target):
     some = probes(n)
     if outside(target[:, some], 0) > _SPARSE:
         return None
-    rows, values = _single_entries(target, 0)
+    rows, values = _single_entries(target, 0, lambda x: x)
     if rows is None:
         return None
     return _monomial_found(rows, values)
@@ -66,19 +68,19 @@ def scrambled(target):
     """
     n = len(target)
     some = probes(n)
-    sides = (target[:, some], target[some])
+    sides = (transposed(target[:, some]), target[some])
     tries = []
     for basis in bases(n, True):
         for turned, ways in enumerate(_forms(basis)):
             for axis in (0, 1):
-                share = outside(ways[axis](sides[axis]), axis)
+                share = outside(ways[axis](sides[axis]), 1)
                 if share < _SPARSE:
                     tries.append((max(share, 1e-20), len(tries), basis, turned, axis, ways[axis]))
     found = []
     for axis in (0, 1):
         # two bases may look alike on the same rows: the better one is meant
         for share, _, basis, turned, _, transform in sorted(t for t in tries if t[4] == axis)[:1]:
-            where, values = _single_entries(transform(target), axis)
+            where, values = _single_entries(target, axis, transform)
             if where is not None:
                 make = _rows_found if axis else _columns_found
                 found.append(make(basis, turned, where, plain(values, share)))
@@ -88,11 +90,9 @@ def scrambled(target):
 
 
 def _forms(basis):
-    """Pairs x -> U^H x (columns), x -> x U^H (rows), for U and, if it differs, U^T."""
-    forms = [(lambda x: basis.backward(x, 0), lambda x: basis.forward(x.conj(), 1).conj())]
-    if not basis.symmetric:
-        forms.append((lambda x: basis.forward(x.conj(), 0).conj(), lambda x: basis.backward(x, 1)))
-    return forms
+    """Pairs x -> U^H x (columns), x -> x U^H (rows), for U and, if it differs, U^T; columns are given as rows."""
+    forms = [(lambda x: basis.backward(x, 1), lambda x: basis.forward(x.conj(), 1).conj())]
+    return forms if basis.symmetric else [*forms, forms[0][::-1]]
 
 
 def outside(vectors, axis):
@@ -102,39 +102,66 @@ def outside(vectors, axis):
     return 1 - float(squares.max(axis=axis).sum()) / total if total > 0 else 1.0
 
 
-def _single_entries(matrix, axis):
-    """Index and value of the largest entry along an axis, each index once; None when many share one.
+def _single_entries(target, axis, transform):
+    """Index and value of the largest entry of every transformed column (axis 0) or row, each index once.
 
-    Those that are left without an index, small ones in noise or zeros as a slice of a transform has them, take what is
-    left, the largest first.
+    None when many share one. Those that are left without an index, small ones in noise or zeros as a slice of a
+    transform has them, take what is left, the largest first.
     """
-    sizes = (matrix.conj() * matrix).real if np.iscomplexobj(matrix) else np.abs(matrix)
-    sizes = sizes if axis == 0 else sizes.T
-    where, index = claimed(sizes), np.arange(len(sizes))
-    if 2 * np.count_nonzero(sizes[:, where < 0].max(axis=0)) > len(index):
+    n = len(target)
+
+    def images(index):
+        return transform(target[index] if axis else transposed(target[:, index]))
+
+    where, values = np.empty(n, np.int64), np.empty(n, np.result_type(images(slice(0, 1))))
+    height = max(1, _SLAB // n)
+    for start in range(0, n, height):
+        part = images(slice(start, start + height))
+        place = _sizes(part).argmax(axis=1)
+        where[start : start + height], values[start : start + height] = place, part[np.arange(len(part)), place]
+    where = unique(where, np.abs(values))
+    without = np.flatnonzero(where < 0)
+    if 2 * np.count_nonzero(values[without]) > n:
         return None, None
-    where = completed(where, sizes)
-    return where, matrix[where, index] if axis == 0 else matrix[index, where]
+    if len(without):
+        part = images(without)
+        where[without] = _remaining(where, _sizes(part))
+        values[without] = part[np.arange(len(part)), where[without]]
+    return where, values
+
+
+def _sizes(x):
+    return (x.conj() * x).real if np.iscomplexobj(x) else np.abs(x)
 
 
 def claimed(sizes):
     """Row of the largest entry of every column; -1 where another column has the better claim to it."""
     place = largest(sizes)
-    order = np.argsort(-sizes[place, np.arange(len(place))], kind="stable")
+    return unique(place, sizes[place, np.arange(len(place))])
+
+
+def unique(place, size):
+    """Places of which each is taken once, by the one of largest size, -1 for the others."""
+    order = np.argsort(-size, kind="stable")
     winners = order[np.unique(place[order], return_index=True)[1]]
-    unique = np.full(len(place), -1)
-    unique[winners] = place[winners]
-    return unique
+    once = np.full(len(place), -1)
+    once[winners] = place[winners]
+    return once
 
 
 def completed(place, sizes):
     """The same with the rows left over for the columns that have none, the largest entries in all."""
-    without, left = np.flatnonzero(place < 0), np.setdiff1d(np.arange(len(place)), place)
+    without = np.flatnonzero(place < 0)
     if len(without):
-        rows, columns = linear_sum_assignment(-sizes[np.ix_(left, without)])
         place = place.copy()
-        place[without[columns]] = left[rows]
+        place[without] = _remaining(place, sizes[:, without].T)
     return place
+
+
+def _remaining(place, sizes):
+    """Places that are left for those without one, whose sizes at all places are given: the largest in all."""
+    left = np.setdiff1d(np.arange(len(place)), place)
+    return left[scipy.optimize.linear_sum_assignment(-sizes[:, left])[1]]
 
 
 def basis_factors(basis, turned, n):

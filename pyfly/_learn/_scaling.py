@@ -94,16 +94,20 @@ def balance(target):
 
 
 def unitary_within(target, most=_UNITARY):
-    """Factors r, c, the matrix Q of r_i T_ij c_j and its distance from a unitary one; None where Q is no such matrix.
+    """Factors r, c and, in single precision, Q = r_i T_ij c_j; None where Q is not about unitary.
 
-    The distance is that of Q^H Q from the identity, relative, tried on two vectors.
+    How far Q^H Q is from the identity, relative, is tried on two vectors.
     """
     balanced = balance(target)
     if balanced is None:
         return None
     rows, columns = balanced
-    unitary = target * rows[:, None]
-    unitary *= columns
-    x = np.random.default_rng(len(unitary)).standard_normal((len(unitary), 2))
-    rest = float(np.linalg.norm(unitary.conj().T @ (unitary @ x) - x) / np.linalg.norm(x))
-    return (rows, columns, unitary, rest) if rest < most else None
+    x = np.random.default_rng(len(target)).standard_normal((len(target), 2))
+    single, image = np.complex64 if np.iscomplexobj(target) else np.float32, np.zeros(x.shape, target.dtype)
+    unitary = np.empty(target.shape, single)
+    for start in range(0, len(target), _SLAB):
+        part = target[start : start + _SLAB] * rows[start : start + _SLAB, None]
+        part *= columns
+        unitary[start : start + _SLAB] = part
+        image += part.conj().T @ (part @ x)
+    return (rows, columns, unitary) if np.linalg.norm(image - x) < most * np.linalg.norm(x) else None

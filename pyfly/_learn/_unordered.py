@@ -15,8 +15,7 @@ all pairs together, each saying which of its columns stand on the same side.
 from __future__ import annotations
 
 import numpy as np
-import scipy.sparse
-from scipy.sparse.csgraph import connected_components
+import scipy
 
 from pyfly._learn._found import Found
 from pyfly._learn._levels import sample, split
@@ -207,7 +206,7 @@ def _sides(points, there):
     # columns of one direction are no constraint: they are parallel on whatever side
     told = (there & (apart.max(axis=1) > 1e-12)[:, None]) * np.where(other, -1.0, 1.0)
     graph = scipy.sparse.csr_array(np.abs(told))
-    _, component = connected_components(scipy.sparse.block_array([[None, graph], [graph.T, None]]), directed=False)
+    _, component = scipy.sparse.csgraph.connected_components(scipy.sparse.block_array([[None, graph], [graph.T, None]]), directed=False)
     component = component[pairs:]
     side = np.zeros(m)
     _, seeds = np.unique(component, return_index=True)
