@@ -285,16 +285,18 @@ def _diagonals(target):
     # the first row and the first column of a Toeplitz matrix share one entry with most other rows
     if not np.isin(row, target[1:]).mean() > 0.4 or not np.isin(column, target[:, 1:]).mean() > 0.4:
         return
-    values, kinds, counts = np.unique(target, return_inverse=True, return_counts=True)
-    kinds = kinds.reshape(n, n)
-    main, beside = np.flatnonzero(counts == n), np.flatnonzero(counts == n - 1)
+    entries = np.sort(target, axis=None)
+    ends = np.r_[np.flatnonzero(entries[1:] != entries[:-1]), n * n - 1]
+    counts = np.diff(ends, prepend=-1)
+    main, beside = entries[ends[counts == n]], entries[ends[counts == n - 1]]
+    del entries
     if len(main) != 1 or len(beside) != 2:
         return
     column_of = np.empty(n, int)
-    rows, columns = np.nonzero(kinds == main[0])
+    rows, columns = np.nonzero(target == main[0])
     column_of[rows] = columns
     row_of = np.argsort(column_of)
-    rows, columns = np.nonzero(kinds == beside[0])
+    rows, columns = np.nonzero(target == beside[0])
     # the row above the entry's row is the one whose diagonal entry stands in its column
     following = np.full(n, -1)
     following[row_of[columns]] = rows

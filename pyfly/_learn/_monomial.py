@@ -294,8 +294,14 @@ def diagonalised(target):
     if not rest[best] < _SPARSE * size**2:
         return None
     basis, turned, forward, _ = ways[best]
-    inner = forward(forward(target, 0).conj(), 1).conj()
-    return _diagonalised_found(basis, turned, np.ascontiguousarray(np.diagonal(inner)), target)
+    diagonal, height = np.zeros(n, vectors.dtype if not basis.real else target.dtype), max(1, _SLAB // n)
+    for start in range(0, n, height):
+        part = transposed(target[:, start : start + height])
+        unit = np.zeros(part.shape)
+        unit[np.arange(len(part)), np.arange(start, start + len(part))] = 1
+        # (U T)_ij times U_ij^*, over some j
+        diagonal += np.vecdot(forward(unit, 1), forward(part, 1), axis=0)
+    return _diagonalised_found(basis, turned, diagonal, target)
 
 
 def _times(target, vectors):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pyfly._learn._factorization import square
+from pyfly._learn._factorization import slabs, square
 from pyfly._learn._found import Found
 from pyfly._learn._monomial import left_scaled
 
@@ -25,7 +25,10 @@ def rescaled(found, target):
     from pyfly._learn._corner import assemble
     from pyfly._operators import Diagonal
 
-    model = assemble(found, target.shape).todense()
+    operator = assemble(found, target.shape)
+    model = np.empty(target.shape, np.result_type(operator.dtype, np.float64))
+    for rows, part in slabs(operator):
+        model[rows] = part
     left, right, _ = scales(model, target, np.ones(len(target)))
     factors, name = found.factors, found.model
     if np.ptp(left) > 1e-12 * np.abs(left).max():

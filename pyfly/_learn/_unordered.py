@@ -15,10 +15,10 @@ all pairs together, each saying which of its columns stand on the same side.
 from __future__ import annotations
 
 import numpy as np
-import scipy
 
 from pyfly._learn._found import Found
 from pyfly._learn._levels import sample, split
+from pyfly._scans import spread, transposed
 
 # Columns that are looked at to compare rows.
 _COLUMNS, _FEW = 256, 32
@@ -29,6 +29,10 @@ _NODES = 64
 _TWO_VALUES, _ONE_VALUE = 0.05, 0.025
 # Share of zeros from which columns are sorted by what all pairs of rows say.
 _EMPTY = 0.2
+# Numbers worked on at a time.
+_SLAB = 1 << 16
+# What tells equal distances apart.
+_TIE = 1e-14
 # Step in the sizes of the entries that separates noise from all else.
 _GAP = 1.5
 _EPS = np.finfo(np.float64).eps
@@ -91,25 +95,26 @@ def _pair_rows(nodes):
     sparse = _sparse(nodes)
     if sparse:
         m = nodes.shape[1]
-        spread = np.full((m, m), np.inf)
-        some = sample(m)
-        for rows in (some, np.setdiff1d(np.arange(m), some)):
-            for row in rows:
-                spread[row] = _spread(nodes, scale, row, _FEW)
-            spread[rows, rows] = np.inf
-            if rows is some and not np.median(spread[some].min(axis=1)) < 4 * _TWO_VALUES:
+        for rows in (sample(m), np.arange(m)):
+            apart = spread(nodes, scale, rows, _FEW)
+            apart[np.arange(len(rows)), rows] = np.inf
+            if not np.median(apart.min(axis=1)) < 4 * _TWO_VALUES:
                 return None
-        spread += spread.T
-        np.fill_diagonal(spread, np.inf)
-        if not np.median(spread.min(axis=1)) < 4 * _TWO_VALUES:
+        apart += transposed(apart)
+        if not np.median(apart.min(axis=1)) < 4 * _TWO_VALUES:
             return None
-        pairs = _match(spread)
+        # rows without a common column are a tie: any choice but the same for all
+        place = np.random.default_rng(m).random(m) * _TIE
+        for row, here in zip(apart, place, strict=True):
+            row += np.abs(place - here)
+        pairs = _match(apart)
+        del apart
     else:
         reference = int(size.argmax())
-        spread = _spread(nodes, scale, reference, _COLUMNS)
-        spread[reference] = np.inf
-        partner = int(spread.argmin())
-        if not spread[partner] < _TWO_VALUES:
+        apart = _spread(nodes, scale, reference)
+        apart[reference] = np.inf
+        partner = int(apart.argmin())
+        if not apart[partner] < _TWO_VALUES:
             return None
         order = _halves(nodes, scale, np.array([[reference, partner]]), sparse)
         if not _parallel(nodes, scale, order, sample(len(size))).min(axis=1).mean() < _ONE_VALUE:
@@ -126,10 +131,10 @@ def _sparse(nodes):
     return np.count_nonzero(nodes) < (1 - _EMPTY) * nodes.size
 
 
-def _spread(nodes, scale, reference, most):
-    """Share of the energy of row `reference` with every other row that lies outside two directions."""
+def _spread(nodes, scale, reference):
+    """Share of the energy of row `reference` with every other row that lies outside two directions, on some columns."""
     row = nodes[:, reference] * scale[reference]
-    some = _some_columns(row, most)
+    some = _some_columns(row)
     u = np.take_along_axis(row, some, 1)[:, None]
     v = np.take_along_axis(nodes, some[:, None], 2) * scale[:, None]
     uu, vv = (u.conj() * u).real, (v.conj() * v).real
@@ -141,26 +146,18 @@ def _spread(nodes, scale, reference, most):
     mean = points.sum(axis=-1)
     points /= np.sqrt(np.where(weight > 0, weight, 1))[:, :, None]
     moments = points @ points.swapaxes(2, 3)
-    if most == _FEW:
-        # the columns left out, where the reference is small: all of one direction
-        rest = np.maximum(np.square(np.abs(nodes)).sum(axis=2) * scale**2 - vv.sum(axis=2), 0)
-        total += rest
-        mean[..., 0] -= rest
-        moments[..., 0, 0] += rest
     moments -= mean[..., :, None] * mean[..., None, :] / np.where(total > 0, total, 1)[..., None, None]
     values = np.linalg.eigvalsh(moments)
     return values[..., :-1].sum(axis=(0, 2)) / np.maximum(total.sum(axis=0), 1e-300)
 
 
-def _some_columns(row, most):
-    """Columns to compare rows on: the largest entries of one row, and some others if there is room for many."""
+def _some_columns(row):
+    """Columns to compare rows on: the largest entries of one row, and some others."""
     count, m = row.shape
-    most = most if most == _FEW else max(4, most // count)
+    most = max(4, _COLUMNS // count)
     if m <= most:
         return np.broadcast_to(np.arange(m), (count, m))
     largest = np.argsort(-np.abs(row), axis=1, kind="stable")
-    if most == _FEW:
-        return largest[:, :most]
     rng = np.random.default_rng(m)
     rest = rng.choice(m - most // 2, most - most // 2, replace=False) + most // 2
     return np.concatenate([largest[:, : most // 2], largest[:, rest]], axis=1)
@@ -168,18 +165,25 @@ def _some_columns(row, most):
 
 def _halves(nodes, scale, pairs, sparse):
     """Split the columns of every node into two halves by the directions seen in some pairs of rows."""
+    if not sparse:
+        return _by_component(*_directions(nodes, scale, pairs))
+    count, m, _ = nodes.shape
+    height = max(1, _SLAB // (count * m))
+    told = [_told(*_directions(nodes, scale, pairs[i : i + height])) for i in range(0, len(pairs), height)]
+    return _sides(np.concatenate(told, axis=1))
+
+
+def _directions(nodes, scale, pairs):
+    """Directions (count, pairs, axes, m) of the columns in pairs of rows, and which columns have one."""
     u, v = nodes[:, pairs[:, 0]] * scale[pairs[:, 0], None], nodes[:, pairs[:, 1]] * scale[pairs[:, 1], None]
     uu, vv = (u.conj() * u).real, (v.conj() * v).real
     length = uu + vv
     across = 2 * u.conj() * v
     parts = [uu - vv, across.real] + ([across.imag] if np.iscomplexobj(nodes) else [])
-    floor = (64 * _EPS) ** 2 * length.max(axis=-1, keepdims=True)
-    there = length > floor
+    there = length > (64 * _EPS) ** 2 * length.max(axis=-1, keepdims=True)
     points = np.stack(parts, axis=2) / np.where(there, length, 1)[:, :, None]
     points *= there[:, :, None]
-    if sparse:
-        return np.stack([_sides(*node) for node in zip(points, there, strict=True)])
-    return _by_component(points, there)
+    return points, there
 
 
 def _by_component(points, there):
@@ -194,43 +198,52 @@ def _by_component(points, there):
     return np.argsort(second ^ second[:, :1], axis=1, kind="stable")
 
 
-def _sides(points, there):
-    """Halves of one node's columns with many zeros: every pair of rows sorts the columns it sees into two sides.
-
-    points : (pairs, axes, m), there : (pairs, m)
-    """
-    pairs, _, m = points.shape
-    first = there.argmax(axis=1)
-    apart = np.square(points - np.take_along_axis(points, first[:, None, None], 2)).sum(axis=1)
-    other = apart > 0.25 * apart.max(axis=1, keepdims=True)
+def _told(points, there):
+    """On which side of its own a pair of rows puts each column, 1 or -1; 0 where it says nothing."""
+    first = there.argmax(axis=2)
+    apart = np.square(points - np.take_along_axis(points, first[:, :, None, None], 3)).sum(axis=2)
+    most = apart.max(axis=2, keepdims=True)
     # columns of one direction are no constraint: they are parallel on whatever side
-    told = (there & (apart.max(axis=1) > 1e-12)[:, None]) * np.where(other, -1.0, 1.0)
-    graph = scipy.sparse.csr_array(np.abs(told))
-    _, component = scipy.sparse.csgraph.connected_components(scipy.sparse.block_array([[None, graph], [graph.T, None]]), directed=False)
-    component = component[pairs:]
-    side = np.zeros(m)
-    _, seeds = np.unique(component, return_index=True)
-    side[seeds] = 1
-    told = scipy.sparse.csr_array(told)
+    return np.where(apart > 0.25 * most, np.float32(-1), np.float32(1)) * (there & (most > 1e-12))
+
+
+def _sides(told):
+    """Halves of columns with many zeros: every pair of rows sorts the columns it sees into two sides."""
+    count, _, m = told.shape
+    component = _components(told != 0)
+    side = (component == np.arange(m)).astype(np.float32)
     for _ in range(2 * m):
         before = np.count_nonzero(side)
-        said = np.sign(told.T @ np.sign(told @ side))
-        side = np.where(side == 0, said, side)
+        said = np.sign(told @ side[:, :, None])
+        side = np.where(side == 0, np.sign(said.swapaxes(1, 2) @ told)[:, 0], side)
         if np.count_nonzero(side) == before:
             break
     side[side == 0] = 1
     # each component may be turned over: halves of equal size, small components last
-    sizes = np.zeros(component.max() + 1)
-    np.add.at(sizes, component, side)
-    balance = 0.0
-    for index in np.argsort(-np.abs(sizes), kind="stable"):
-        if sizes[index] * balance > 0:
-            side[component == index] *= -1
-            balance -= sizes[index]
-        else:
-            balance += sizes[index]
-    order = np.argsort(-side, kind="stable")
-    return order if side[0] > 0 else np.r_[order[m // 2 :], order[: m // 2]]
+    node = np.arange(count)
+    sizes, turn, balance = np.zeros((count, m)), np.ones((count, m)), np.zeros(count)
+    np.add.at(sizes, (node[:, None], component), side)
+    for index in np.argsort(-np.abs(sizes), axis=1, kind="stable").T:
+        size = sizes[node, index]
+        if not size.any():
+            break
+        turn[node, index] = np.where(size * balance > 0, -1, 1)
+        balance += turn[node, index] * size
+    side *= np.take_along_axis(turn, component, axis=1)
+    order = np.argsort(-side, axis=1, kind="stable")
+    return np.where(side[:, :1] > 0, order, np.roll(order, m // 2, axis=1))
+
+
+def _components(seen):
+    """First column of the component of every column; columns that a pair of rows sees are connected."""
+    label = np.broadcast_to(np.arange(seen.shape[2], dtype=np.int32), (len(seen), seen.shape[2]))
+    while True:
+        least = np.where(seen, label[:, None], seen.shape[2]).min(axis=2)
+        lower = np.minimum(label, np.where(seen, least[:, :, None], seen.shape[2]).min(axis=1))
+        lower = np.take_along_axis(lower, lower, axis=1)
+        if (lower == label).all():
+            return label
+        label = lower
 
 
 def _parallel(nodes, scale, order, rows=None):
@@ -265,18 +278,16 @@ def _parallel(nodes, scale, order, rows=None):
 
 
 def _match(residual):
-    """Pairs of rows, shape (m/2, 2): each with its closest, or the closest pairs first where that is not mutual."""
-    m = len(residual)
-    place = np.arange(m)
-    partner = residual.argmin(axis=1)
-    if not _mutual(partner).all():
-        partner = np.full(m, -1)
-        upper = np.triu_indices(m, 1)
-        for index in np.argsort(residual[upper], kind="stable"):
-            i, k = upper[0][index], upper[1][index]
-            if partner[i] < 0 and partner[k] < 0:
-                partner[i], partner[k] = k, i
-    return np.stack([place, partner], axis=1)[place < partner]
+    """Pairs of rows, shape (m/2, 2): the closest pairs first, which is each with its closest where that is mutual."""
+    free, pairs = np.arange(len(residual)), []
+    while len(free):
+        partner = residual.argmin(axis=1)
+        here = np.flatnonzero(_mutual(partner) & (np.arange(len(free)) < partner))
+        pairs.append(np.stack([free[here], free[partner[here]]], axis=1))
+        left = np.setdiff1d(np.arange(len(free)), np.concatenate([here, partner[here]]))
+        free, residual = free[left], residual[np.ix_(left, left)] if len(left) else residual
+    pairs = np.concatenate(pairs)
+    return pairs[np.argsort(pairs[:, 0])]
 
 
 def _mutual(partner):
