@@ -281,6 +281,39 @@ def test_a_weight_that_is_a_butterfly_after_a_permutation_is_found_again(permuta
         pt.BP.from_linear(complex)
 
 
+@pytest.mark.parametrize("complex", [False, True])
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize("n", [4, 8, 64])
+def test_a_weight_that_is_two_butterflies_and_bit_reversals_is_found_again(n, tied, complex):
+    options = dict(tied=tied, complex=complex, real_output=False)
+    linear = pt.BPBP(n, n, dtype=D, **options).to_linear()
+    for permutation in ("bit_reversal", "learn"):
+        layer = pt.BPBP.from_linear(linear, permutation=permutation, **options)
+        assert_close(layer.matrix(), linear.weight, 1e-9)
+
+
+def test_two_butterflies_in_single_precision_are_found_to_its_rounding():
+    for seed in range(4):
+        torch.manual_seed(seed)
+        linear = pt.BPBP(16, 16).to_linear()
+        layer = pt.BPBP.from_linear(linear)
+        assert ((layer.matrix() - linear.weight).norm() / linear.weight.norm()).item() < 1e-6
+
+
+@pytest.mark.parametrize("increasing", [False, True])
+@pytest.mark.parametrize("complex", [False, True])
+def test_a_weight_of_two_blocks_of_opposite_order_is_found_again(complex, increasing):
+    options = dict(nblocks=2, complex=complex, increasing_stride=increasing)
+    source = pt.Butterfly(32, 64, dtype=D, **options)
+    layer = pt.Butterfly.from_linear(source.to_linear(), **options)
+    assert_close(layer.matrix(), source.matrix(), 1e-9)
+    noisy = source.to_linear()
+    with torch.no_grad():
+        noisy.weight += 1e-6 * noisy.weight.norm() / 45 * torch.randn_like(noisy.weight)
+    layer = pt.Butterfly.from_linear(noisy, **options)
+    assert_close(layer.matrix(), noisy.weight, 1e-4)
+
+
 def test_refinement_brings_a_projection_closer():
     linear = nn.Linear(16, 16, dtype=D)
     errors = []

@@ -112,6 +112,11 @@ class Chain(Run):
         self._count = 0
         self._prepare()
 
+    def begin(self, twiddles):
+        """Go on from other factors, of the shape of `twiddles`; Adam starts anew."""
+        self._restart(np.concatenate([*map(numbers, twiddles), self.free_logits]))
+        self._prepare()
+
     def untie(self):
         """Give every block of a stage its own copy of the tied factors."""
         if self.tied:

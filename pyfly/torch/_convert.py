@@ -7,8 +7,11 @@ import torch
 from torch import nn
 
 from pyfly.torch import _init
-from pyfly.torch._chain import BPChain, LearnablePermutation
+from pyfly.torch._chain import BPChain, LearnablePermutation, bit_reversal
 from pyfly.torch._layers import Butterfly, ButterflyUnitary, StructuredLinear
+
+# Largest relative error with which a weight counts as a product of two factors, and one that no fit has to lower.
+_CLOSE, _EXACT = 0.1, 1e-10
 
 
 def _peel(matrix, tied):
@@ -43,14 +46,31 @@ def _straight(levels, nodes, weights):
     return levels.step(nodes, weights, 0)
 
 
-def _project_butterfly(layer, weight):
+def _peel_two(matrix, tied, goal):
+    """Factors of B_1 and B_2 where a matrix is close to B_2 R B_1 R, R the bit reversal; None where it is not."""
+    from pyfly._learn._kaleidoscope import polished, two_butterflies
+
+    if len(matrix) < 4:
+        return None
+    found = two_butterflies(matrix, tied=tied)
+    if found is None:
+        return None
+    found, error = polished(matrix, found, tied=tied, goal=goal)
+    return found if error < _CLOSE else None
+
+
+def _project_butterfly(layer, weight, goal):
     padded = np.zeros((layer.nstacks * layer.n, layer.n), weight.dtype)
     padded[: layer.out_features, : layer.in_features] = weight
     twiddle = np.zeros((layer.nstacks, layer.nblocks, *_init.core_shape(layer.n, layer.tied)), padded.dtype)
-    # The last block takes the matrix, the others pass it on.
-    twiddle[:, :-1] = np.eye(2)
+    # The last block takes the matrix, the others pass it on; the last two where they make it up.
+    twiddle[:] = np.eye(2)
     for stack, part in enumerate(padded.reshape(layer.nstacks, layer.n, layer.n)):
-        if layer._order(layer.nblocks - 1):
+        increasing = layer._order(layer.nblocks - 1)
+        two = _two_blocks(part, increasing, goal) if layer.nblocks > 1 and not layer.tied else None
+        if two is not None:
+            twiddle[stack, -2:] = two
+        elif increasing:
             twiddle[stack, -1] = _peel(part, layer.tied)
         else:
             # decreasing strides are the transpose of increasing ones
@@ -59,33 +79,78 @@ def _project_butterfly(layer, weight):
     return twiddle
 
 
-def _project_chain(layer, weight):
+def _two_blocks(matrix, increasing, goal):
+    """The last two blocks, the last one of increasing strides or not, where they make up the matrix; or None."""
+    from pyfly._learn._kaleidoscope import turned
+
+    order = bit_reversal(len(matrix)).numpy()
+    found = _peel_two(matrix if increasing else matrix[order][:, order], False, goal)
+    if found is None:
+        return None
+    first, second = found
+    return (turned(first), second) if increasing else (first, turned(second))
+
+
+def _project_chain(layer, weight, goal):
     n = layer.n
     matrix = np.zeros((n, n), weight.dtype)
     matrix[: layer.out_features, : layer.in_features] = weight
+    twiddle = np.zeros((layer.depth, *_init.core_shape(n, layer.tied)), matrix.dtype)
+    twiddle[:] = np.eye(2)
     # y = B_k P_k ... P_1 x with all but the last B the identity: take the permutations off the columns
-    for permutation in layer.permutations:
+    for k, permutation in enumerate(layer.permutations):
+        if k == layer.depth - 2:
+            two = _two_factors(*layer.permutations[k:], matrix, layer.tied, goal)
+            if two is not None:
+                twiddle[-2:] = two
+                return twiddle
         if isinstance(permutation, LearnablePermutation):
             _choose_permutation(permutation, matrix)
-        if not isinstance(permutation, nn.Identity):
-            matrix = matrix[:, permutation.permutation().cpu().numpy()]
-    twiddle = np.zeros((layer.depth, *_init.core_shape(n, layer.tied)), matrix.dtype)
-    twiddle[:-1] = np.eye(2)
+        matrix = matrix[:, _indices(permutation, n)]
     twiddle[-1] = _peel(np.ascontiguousarray(matrix), layer.tied)
     return twiddle
+
+
+def _two_factors(first, second, matrix, tied, goal):
+    """The last two factors where they make up the matrix, with a bit reversal between; or None.
+
+    A permutation that is learnt may be the bit reversal, or the identity if it acts first.
+    """
+    n = len(matrix)
+    reversal = bit_reversal(n).numpy()
+    learnt = [isinstance(permutation, LearnablePermutation) for permutation in (first, second)]
+    if not learnt[1] and (_indices(second, n) != reversal).any():
+        return None
+    for order in (reversal, np.arange(n)) if learnt[0] else (_indices(first, n),):
+        two = _peel_two(np.ascontiguousarray(matrix[:, order[reversal]]), tied, goal)
+        if two is not None:
+            for permutation, bit in ((first, int(order is reversal)), (second, 1)):
+                if isinstance(permutation, LearnablePermutation):
+                    _decide(permutation, [bit] * (n.bit_length() - 2))
+            return two
+    return None
+
+
+def _indices(permutation, n):
+    return np.arange(n) if isinstance(permutation, nn.Identity) else permutation.permutation().cpu().numpy()
 
 
 def _choose_permutation(module, matrix):
     """Set the logits to the choices under which the matrix is closest to a butterfly, and round."""
     from pyfly._learn._levels import Untied
 
-    levels, nodes, weights = Untied(), matrix[None], np.ones((1, len(matrix)))
-    logits = torch.full((module.n.bit_length() - 2 if module.n > 2 else 0, 3), -1.0)
-    for level in reversed(range(len(logits))):
+    levels, nodes, weights, bits = Untied(), matrix[None], np.ones((1, len(matrix))), []
+    for _ in range(max(module.n.bit_length() - 2, 0)):
         steps = [levels.step(nodes, weights, bit) for bit in (0, 1)]
-        bit = int(steps[1].residual < steps[0].residual)
-        logits[level, 0] = 1.0 if bit else -1.0
-        nodes, weights = steps[bit].children, steps[bit].weights
+        bits.append(int(steps[1].residual < steps[0].residual))
+        nodes, weights = steps[bits[-1]].children, steps[bits[-1]].weights
+    _decide(module, bits[::-1])
+
+
+def _decide(module, bits):
+    """Round to given choices a of the levels, the smallest blocks first."""
+    logits = torch.full((len(bits), 3), -1.0)
+    logits[:, 0] = 2.0 * torch.tensor(bits) - 1.0
     with torch.no_grad():
         module.logits.copy_(logits if not module.shared else logits.mean(0, keepdim=True))
     module.round_()
@@ -119,8 +184,10 @@ def _refine(layer, weight, steps):
 def from_linear(linear, layer=Butterfly, *, refine=0, **options):
     """A butterfly layer that approximates a trained torch.nn.Linear.
 
-    The weight is projected by taking off one stage after the other (exact for a weight that is such a product, greedy
-    otherwise), in double precision; L-BFGS then reduces the distance on demand.
+    The weight is projected in double precision: onto the last two factors where these make it up, with decreasing
+    strides after increasing ones or a bit reversal between; else onto the last one, by taking off one stage after the
+    other. Both are exact for a weight that is such a product, the latter is greedy otherwise. L-BFGS then reduces the
+    distance on demand.
 
     Parameters
     ----------
@@ -146,8 +213,9 @@ def from_linear(linear, layer=Butterfly, *, refine=0, **options):
 
     Notes
     -----
-    O(n^2) operations without `refine`. Weights of trained networks are usually not close to a butterfly: look at the
-    error, and train on. Zheng, Riccietti and Gribonval, arXiv:2110.01230.
+    O(n^2) operations without `refine`, O(n^2 log n) for two factors. Not found: a weight that is the real part of two
+    complex factors, or that needs more than two. Weights of trained networks are usually not close to a butterfly: look
+    at the error, and train on. Zheng, Riccietti and Gribonval, arXiv:2110.01230.
 
     Examples
     --------
@@ -171,7 +239,7 @@ def from_linear(linear, layer=Butterfly, *, refine=0, **options):
         raise TypeError("linear has a complex weight: pass complex=True, and real_output=False where there is one")
     exact = weight.to("cpu", torch.complex128 if made.complex else torch.float64)
     project = _project_chain if isinstance(made, BPChain) else _project_butterfly
-    twiddle = torch.from_numpy(project(made, exact.numpy()))
+    twiddle = torch.from_numpy(project(made, exact.numpy(), max(_EXACT, 4 * torch.finfo(weight.dtype).eps)))
     with torch.no_grad():
         made.twiddle.copy_(torch.view_as_real(twiddle) if made.complex else twiddle)
         if linear.bias is not None:
