@@ -48,10 +48,10 @@
 #define BFLY_UNLIKELY(x) (x)
 #endif
 
-/* SMALL: any q, e = 0;  LOW1 .. LOW3: q = log2 W, e = 1 .. 3;  PAIRS2, PAIRS3: q = 0, e = 2, 3. PLAIN passes have e <= 2,
- * but for one real row. With a reversal of bits, q = 0:  IN, OUT: e = min(3, log2 W), the caller's side reversed;  SWAP2,
- * SWAP3: e = 2, 3, the bit that is left;  SQUARE: n = 64, all of it in registers, from the caller's side to the
- * caller's side. */
+/* SMALL: any q, e = 0;  LOW1 .. LOW4: q = log2 W, e = 1 .. 4;  PAIRS2 .. PAIRS4: q = 0, e = 2 .. 4. PLAIN passes have
+ * e <= 2, or 3 for one real row; only one real row has e = 4. With a reversal of bits, q = 0:  IN, OUT: e = min(3, log2 W),
+ * the caller's side reversed;  SWAP2, SWAP3: e = 2, 3, the bit that is left;  SQUARE: n = 64, all of it in registers, from
+ * the caller's side to the caller's side. */
 enum bfly_pass_kind {
     BFLY_PASS_SMALL,
     BFLY_PASS_LOW1,
@@ -59,6 +59,8 @@ enum bfly_pass_kind {
     BFLY_PASS_PAIRS2,
     BFLY_PASS_LOW3,
     BFLY_PASS_PAIRS3,
+    BFLY_PASS_LOW4,
+    BFLY_PASS_PAIRS4,
     BFLY_PASS_SWAP2,
     BFLY_PASS_SWAP3,
     BFLY_PASS_IN,
@@ -164,6 +166,7 @@ typedef struct bfly_chain {
     int two_tiles;                     /* some step needs another tile to write to */
     bfly_int steps;
     const bfly_step *step;
+    const bfly_program *row;           /* the whole chain on one vector where it is a butterfly of real numbers, else NULL */
 } bfly_chain;
 
 /* Pairs of rows to be replaced by one row a group of columns (kernel_peel.inc). */
@@ -188,7 +191,8 @@ typedef struct bfly_sums {
 /* The kernels of one precision. coef == NULL: coefficients are packed block by block from w on the way. */
 typedef struct bfly_kernels {
     int logw;
-    int most; /* stages between registers that one pass takes */
+    int most; /* stages between registers that one pass takes, */
+    int most_row; /* and of one real row of a plan */
     void (*pack)(const bfly_program *P, const bfly_pass *A, const void *w, void *coef, bfly_int b0, bfly_int b1);
     /* y := alpha op(B) x + beta y for count vectors, at most those of one tile */
     void (*mul)(const bfly_program *P, const void *coef, const void *w, bfly_vectors x, bfly_vectors y,
@@ -201,6 +205,8 @@ typedef struct bfly_kernels {
     /* the same by thread t of a team of nt: all of them call it, with the same tiles */
     void (*chain_share)(const bfly_chain *Q, bfly_vectors x, bfly_vectors y, bfly_int count, void *tiles,
                         size_t tile_bytes, int t, int nt);
+    /* all passes over one vector; tile: one row, may be y */
+    void (*chain_row)(const bfly_program *P, const void *x, void *y, void *tile);
     /* gradients for count vectors, at most those of one tile; gx.p may be NULL. By thread t of a team of nt: untied
      * factors, n = row. */
     void (*grad)(const bfly_program *P, const void *coef, const void *w, bfly_vectors x, bfly_vectors gy,

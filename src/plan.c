@@ -192,7 +192,15 @@ static int plan_execute(const bfly_plan *plan, bfly_int count, const void *x, bf
     if (plan->hadamard)
         return bfly_fwht_run(J.k, plan->precision, C->complex_in, BFLY_NATURAL, plan->n, count, plan->scale, J.x, J.y);
 
+    bfly_work memory;
     int threads = bfly_threads_for((plan->info.flops + 4.0 * (double)plan->n) * (double)count * (double)real * 0.5);
+    if (count == 1 && C->row && incx == 1 && incy == 1 && threads == 1) {
+        char *tile = bfly_work_get(&memory, (double)plan->n * (double)real);
+        if (!tile) return BFLY_ENOMEM;
+        J.k->chain_row(C->row, x, y, (uintptr_t)y % BFLY_ALIGN ? tile : y);
+        bfly_work_free(&memory);
+        return 0;
+    }
     /* the widest tile decides how many vectors go together */
     int real_only = !C->complex_first && !C->complex_last && !C->complex_in && !C->complex_out;
     for (bfly_int i = 0; i < C->steps; i++) real_only &= !C->step[i].complex_x;
@@ -207,7 +215,6 @@ static int plan_execute(const bfly_plan *plan, bfly_int count, const void *x, bf
     const bfly_int blocks = bfly_tiles(count, J.block);
     const size_t tiles = square && !staged ? 0 : J.tile * (C->two_tiles || staged ? 2 : 1);
     if (threads > blocks) threads = (int)blocks;
-    bfly_work memory;
     char *base = bfly_work_get(&memory, (double)tiles * threads);
     if (!base) return BFLY_ENOMEM;
     if (threads == 1 && inside == 1)

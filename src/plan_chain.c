@@ -254,6 +254,35 @@ static int write_butterfly(writer *R, const bfly_node *N)
     return 0;
 }
 
+static int is_reduced(const bfly_program *P)
+{
+    for (int i = 0; i < P->npass; i++)
+        if (P->pass[i].form != BFLY_PASS_REDUCED && P->pass[i].form != BFLY_PASS_LAST) return 0;
+    return 1;
+}
+
+/* The passes over one vector, of a chain that is the one real butterfly P: its own, or others with more stages each,
+ * packed once more, where those compute the same. */
+static int write_row(bfly_plan *plan, const bfly_node *N, const bfly_program *P)
+{
+    const bfly_item *I = N->item;
+    const bfly_kernels *k = plan->isa->kernels[plan->precision];
+    if (P->row != P->n || P->complex_x) return 0;
+    plan->chain.row = P;
+    if (k->most_row == k->most || P->npass == 1 || !is_reduced(P)) return 0;
+    bfly_program *R = bfly_plan_alloc(plan, sizeof *R);
+    if (!R) return BFLY_ENOMEM;
+    bfly_program_init(R, I->op, I->order, I->form, plan->n, 0, 0, k->logw, k->most_row);
+    R->reversed = 0;
+    if (R->npass == P->npass && R->pass[0].e == P->pass[0].e && R->pass[R->npass - 1].e == P->pass[P->npass - 1].e) return 0;
+    const bfly_info info = plan->info;
+    int without = 0;
+    const int result = bfly_plan_reduce(plan, N, R, &without);
+    plan->info = info;
+    if (result == 0 && !without && is_reduced(R)) plan->chain.row = R;
+    return result == -1 ? 0 : result;
+}
+
 static void note_permutation(bfly_plan *plan)
 {
     plan->info.bytes += plan->n * (bfly_int)sizeof(bfly_int);
@@ -329,7 +358,8 @@ static int to_steps(const chain *Q)
     C->rides_out = R.steps > 0 && R.step[R.steps - 1].P && R.step[R.steps - 1].P->reversed & BFLY_REVERSED_OUT;
     for (bfly_int i = 0; i < C->steps; i++)
         C->two_tiles |= C->step[i].kind != BFLY_STEP_BUTTERFLY && C->step[i].kind != BFLY_STEP_DIAGONAL;
-    return 0;
+    const int alone = n == 1 && C->steps == 1 && C->step[0].kind == BFLY_STEP_BUTTERFLY && !C->complex_in && !C->complex_out;
+    return alone ? write_row(plan, &Q->node[0], C->step[0].P) : 0;
 }
 
 int bfly_plan_build(bfly_plan *plan)

@@ -34,7 +34,8 @@ int bfly_plan_stride(const bfly_program *P, const bfly_pass *A, int k)
     const int levels = A->q + A->e, j = P->decreasing ? levels - 1 - k : k;
     switch (A->kind) {
     case BFLY_PASS_PAIRS2:
-    case BFLY_PASS_PAIRS3: return P->logw + A->lh + j;
+    case BFLY_PASS_PAIRS3:
+    case BFLY_PASS_PAIRS4: return P->logw + A->lh + j;
     case BFLY_PASS_SWAP2:
     case BFLY_PASS_SWAP3: return 3 + j;
     default: return j;
@@ -51,7 +52,8 @@ static int register_bit(const bfly_program *P, const bfly_pass *A, int k)
     case BFLY_PASS_SWAP2:
     case BFLY_PASS_SWAP3:
     case BFLY_PASS_PAIRS2:
-    case BFLY_PASS_PAIRS3: return P->decreasing ? A->e - 1 - k : k;
+    case BFLY_PASS_PAIRS3:
+    case BFLY_PASS_PAIRS4: return P->decreasing ? A->e - 1 - k : k;
     default: return bfly_plan_stride(P, A, k) - P->logw < 0 ? -1 : bfly_plan_stride(P, A, k) - P->logw;
     }
 }

@@ -43,7 +43,7 @@ static BFLY_INLINE void bfly_put_pass(bfly_program *P, bfly_pass *A, int kind, i
 }
 
 /* A row has at least 2^logrow numbers. A pass has at most `most` stages between registers. In order of increasing stride:
- * the first has what the others, of two each, leave to it; three each where that is not enough. */
+ * the first has what the others, of two each, leave to it; as many as it may where that is not enough, and so on. */
 static BFLY_INLINE void bfly_program_set(bfly_program *P, int op, int order, int form, bfly_int n, int complex_w,
                                          int complex_x, int logw, int most, int logrow)
 {
@@ -67,11 +67,14 @@ static BFLY_INLINE void bfly_program_set(bfly_program *P, int op, int order, int
     P->ncoef = 0;
     const int step = P->decreasing ? -1 : 1;
     bfly_pass *A = P->pass + (P->decreasing ? passes - 1 : 0);
-    bfly_put_pass(P, A, most > 2 && e == 3 ? BFLY_PASS_LOW3 : BFLY_PASS_SMALL + e, logn - above, e, above, 0);
+    const int low = most < 3 || e < 3 ? BFLY_PASS_SMALL + e : e == 3 ? BFLY_PASS_LOW3 : BFLY_PASS_LOW4;
+    bfly_put_pass(P, A, low, logn - above, e, above, 0);
     for (int i = 1, done = e; i < passes; i++, done += e) {
         A += step;
-        e = most > 2 && above - done > 2 * (passes - i) ? 3 : 2;
-        bfly_put_pass(P, A, e == 3 ? BFLY_PASS_PAIRS3 : BFLY_PASS_PAIRS2, 0, e, above, done);
+        e = above - done - 2 * (passes - 1 - i);
+        if (most > 2 && e > most) e = most;
+        const int pairs = most < 3 || e < 3 ? BFLY_PASS_PAIRS2 : e == 3 ? BFLY_PASS_PAIRS3 : BFLY_PASS_PAIRS4;
+        bfly_put_pass(P, A, pairs, 0, e, above, done);
     }
 }
 
