@@ -12,7 +12,9 @@ import scipy.linalg
 
 import pyfly
 from pyfly import targets
+from pyfly._learn._cluster import guess
 from pyfly._learn._corner import assemble
+from pyfly._learn._disorder import _partners
 from pyfly._learn._matching import matched
 from pyfly._learn._unordered import clean, unordered
 
@@ -189,3 +191,23 @@ def test_scales_of_a_toeplitz_matrix_in_noise(name):
         noise = rng.standard_normal(target.shape)
         found = pyfly.learn(target + size * np.linalg.norm(target) / n * noise)
         assert found.relative_error < 1.02 * size and found.verify(target) < size, (n, size)
+
+
+def test_rows_of_very_different_size_do_not_look_like_a_level():
+    n = 256
+    rng = np.random.default_rng(0)
+    target = sweep.CHANGES["both"][0](sweep.transforms(n)["butterfly"], rng)
+    energy = np.linalg.norm(target) ** 2
+    assert guess(target) > 0.03 * energy
+    ordered = sweep.CHANGES["scaled+columns"][0](sweep.transforms(n)["butterfly"], rng)
+    assert guess(ordered) < 1e-25 * np.linalg.norm(ordered) ** 2
+
+
+def test_many_equal_cross_ratios_say_nothing():
+    n = 64
+    few = np.random.default_rng(0).choice([1.0, 2.0, 3.0], (n, n))
+    assert (_partners(few, 3, 5) == -1).all()
+    t = sweep.transforms(n)["toeplitz"]
+    partners = _partners(t, n // 2, n // 2)
+    known = np.flatnonzero(partners >= 0)
+    assert len(known) > n // 2 and (known + partners[known] == n).all()

@@ -14,7 +14,6 @@ import math
 import numpy as np
 
 from pyfly._learn import _peel
-from pyfly._learn._cluster import guess
 from pyfly._learn._compress import single
 from pyfly._learn._convolution import convolution, hankel
 from pyfly._learn._corner import assemble
@@ -210,10 +209,8 @@ def _clustered(search):
     """Columns, or rows, in any order, when a few pairs of rows say so."""
     if search.tied is True or not fits("BP", search.model):
         return False
-    views = (search.target, search.target.T)
-    if min(guess(view) for view in views) > _FITS * search.norm**2:
-        return False
-    return _greedy(search)
+    found = _peel.clustered(search.target, give_up=_FITS, tol=search.tol, progress=search.progress)
+    return found is not None and search.take(found, found.history[-1])
 
 
 def _unordered(search):

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pyfly._learn._levels import probe, sample, split
+from pyfly._learn._levels import sample, split
+from pyfly._rank_one import rank_one
 
 
 def group_columns(nodes):
@@ -29,13 +30,18 @@ def group_columns(nodes):
     ndarray of int64, shape (count, m)
         Gather indices of the columns: one group, then the other, each ascending; the first column comes first.
     """
-    count, m, _ = nodes.shape
+    m = nodes.shape[1]
     rows = sample(m // 2)
-    u, v = nodes[:, rows], nodes[:, rows + m // 2]
+    return _grouped(nodes[:, rows], nodes[:, rows + m // 2])
+
+
+def _grouped(u, v):
+    """The two groups of columns by their directions in pairs of rows, u and v of shape (count, pairs, m)."""
+    count, _, m = u.shape
     uu, vv, across = (u.conj() * u).real, (v.conj() * v).real, 2 * u.conj() * v
     length = uu + vv
     there = length > 0
-    parts = [uu - vv, across.real] + ([across.imag] if np.iscomplexobj(nodes) else [])
+    parts = [uu - vv, across.real] + ([across.imag] if np.iscomplexobj(u) else [])
     points = np.stack(parts) / np.where(there, length, 1)
     # A column of zeros has no direction: it stands at the mean and goes where there is room.
     points -= points.sum(axis=-1, keepdims=True) / np.maximum(there.sum(axis=-1, keepdims=True), 1)
@@ -52,9 +58,13 @@ def guess(matrix):
     n = len(matrix)
     if n < 4:
         return np.inf
-    nodes = matrix[None]
-    residual = probe(nodes, np.ones((1, n)), group_columns(nodes))[-1]
-    return residual * (n // 2) / len(sample(n // 2))
+    # of a pair at most the smaller row is lost: those count that could lose most, and among them the share that is
+    energy = np.vecdot(matrix, matrix).real
+    most = np.minimum(energy[: n // 2], energy[n // 2 :])
+    rows = np.argsort(-most, kind="stable")[: len(sample(n // 2))]
+    u, v = matrix[None, rows], matrix[None, rows + n // 2]
+    error = rank_one(np.concatenate([u, v], axis=1), np.ones((1, 2 * len(rows))), 2, _grouped(u, v))[-1]
+    return float(error.sum() / max(most[rows].sum(), 1e-300) * most.sum())
 
 
 def peel_clustered(matrix, give_up, report):

@@ -26,6 +26,8 @@ _DISTANCES = 12
 _SLAB = 64
 # Mirrors to try and to use, and how close two cross ratios are, in mean distances, that are the same.
 _MIRRORS, _BEST, _NEAR = 40, 6, 0.02
+# Share of entries with an equal neighbour from which their equality says nothing; mirrors leave 1/2, two of them 3/4.
+_CROWDED = 0.85
 # Difference of logarithms of entries that are the same but for rounding.
 _LOG = 1e-7
 
@@ -367,6 +369,8 @@ def _partners(target, row, column):
     order = np.argsort(keys, axis=None)[: (n - 1) ** 2]
     keys = keys.ravel()[order]
     near = np.flatnonzero(np.diff(keys) < _NEAR * _spacing(keys))
+    if len(near) > _CROWDED * len(keys):
+        return np.full(n, -1)
     one, other = order[near], order[near + 1]
     del keys, order
     ratios = ratios.ravel()

@@ -136,7 +136,8 @@ def _peel(target, tol, tied, any_order, progress):
             paths.append((candidate, _Search(levels, limit, floor, report).run(candidate.view)))
     candidate, path = _choose(paths, norm2)
     if any_order and path.total > limit and tied is not True:
-        candidate, path = _any_order(candidates, (candidate, path), floor, report)
+        # a chance gain is not enough
+        candidate, path = _any_order(candidates, (candidate, path), path.total / 4, floor, report)
 
     shared = tied is True or (tied == "auto" and n == 2)
     if tied == "auto" and not shared and path.perm is None:
@@ -183,13 +184,33 @@ def _choose(paths, norm2):
     )
 
 
-def _any_order(candidates, reached, floor, report):
-    """Try arbitrary permutations; one is taken if it leaves at most half of the error, not for a chance gain."""
-    worth = max(reached[1].total / 4, floor)
+def clustered(target, *, give_up, tol, progress=None):
+    """Find T = B P, or its transpose, with any permutation P.
+
+    Parameters
+    ----------
+    target : ndarray of float64 or complex128, shape (n, n)
+    give_up : float
+        Share of the target's energy that may be left.
+    tol : float
+        Relative error at which it counts as found.
+    progress : callable, optional
+
+    Returns
+    -------
+    Found or None
+    """
+    norm2 = _norm2(target)
+    candidate, path = _any_order(_candidates(target), (None, None), give_up * norm2, 0.0, _Report(progress))
+    return None if candidate is None else _found(candidate, path, False, norm2, tol)
+
+
+def _any_order(candidates, reached, worth, floor, report):
+    """Try arbitrary permutations; one is taken if it leaves no more than is worth it, another for half of the error."""
     for candidate in candidates:
-        if guess(candidate.view) <= worth:
-            path = _Path(*peel_clustered(candidate.view, worth, report))
-            if path.total <= worth:
+        if guess(candidate.view) <= max(worth, floor):
+            path = _Path(*peel_clustered(candidate.view, max(worth, floor), report))
+            if path.total <= max(worth, floor):
                 reached, worth = (candidate, path), path.total / 4
     return reached
 

@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from pyfly._learn._complexify import complexify
+from pyfly._learn._factorization import square
 from pyfly._learn._found import Found
 from pyfly._learn._levels import Untied, tied_step
 from pyfly._learn._words import choices_of
@@ -141,8 +142,9 @@ def _attempt(shown, order, threshold, tied):
         return None
     n = len(shown)
     norm2 = float(np.vdot(shown, shown))
-    lost = float(np.linalg.norm(complexified.real - shown)) ** 2
+    lost = sum(square(own.real - row) for own, row in zip(complexified, shown, strict=True))
     nodes, weights = complexified[None], np.ones((1, n))
+    del complexified
     levels, steps, total = Untied(), [], 0.0
     while nodes.shape[-1] > 2:
         step = levels.step(nodes, weights, 0)
@@ -177,16 +179,17 @@ def _tie(first, n):
     best = (-1.0, None)
     for reverse in (0, 1):
         other = right[:, :: 1 - 2 * reverse]
-        straight, turned = np.abs(np.vecdot(left, other)), np.abs(np.vecdot(left.conj(), other))
+        straight = np.abs(np.vecdot(left, other))
+        turned = np.abs([row @ mirror for row, mirror in zip(left, other, strict=True)])
         closeness = np.maximum(straight, turned).sum()
         if closeness > best[0]:
             best = closeness, turned > straight
     conjugate = best[1]
-    right, blocks = right.copy(), first.blocks.copy()
-    right[conjugate] = right[conjugate].conj()
+    children, blocks = first.children.copy(), first.blocks.copy()
+    children[1, conjugate] = children[1, conjugate].conj()
     blocks[0, conjugate, :, 1] = blocks[0, conjugate, :, 1].conj()
-    first = replace(first, blocks=blocks, children=np.stack([left, right]))
-    step = tied_step(first)
+    step = tied_step(replace(first, blocks=blocks, children=children))
+    del children
     steps, total = [step], step.residual
     nodes, weights = step.children, step.weights
     levels = Untied()

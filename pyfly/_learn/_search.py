@@ -71,7 +71,7 @@ def search(matrix, scale, *, method, model, tol, tied, max_depth, expansion, see
     """
     m, n = matrix.shape
     size = expansion * (1 << (max(m, n) - 1).bit_length())
-    found, how = None, method
+    found, how, work = None, method, None
     if method == "auto" and (m, n) != (size, size):
         found, how = auto_any_shape(_double(matrix, scale, None), tol=tol, model=model, progress=progress), "auto"
     if found is None:
@@ -116,7 +116,8 @@ def search(matrix, scale, *, method, model, tol, tied, max_depth, expansion, see
     error = found.history[-1] if found.history else 0.0
     # a small error is noise: nothing else is worth a look, unless depth was asked for
     if method == "auto" and error > (tol if max_depth > 1 else max(tol, _NOISE)):
-        others = alternatives(_double(matrix, scale, None), int(operator.n_parameters))
+        work = work if work is not None and work.shape == (m, n) else _double(matrix, scale, None)
+        others = alternatives(work, int(operator.n_parameters))
     return Outcome(
         operator, found.model, found.permutation, found.tied, found.history, found.note, how, others, measured
     )
