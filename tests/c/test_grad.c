@@ -210,7 +210,7 @@ static void test_differences(int t, int op, int order, int form, int logn)
 }
 
 /* Large factors, whose gradients are added straight into gw tile by tile: all vectors at once against one after the
- * other, by one and by three threads. */
+ * other, by one and by three threads. From 16 MiB on what is at the address of a vector goes past the caches: gw[1]. */
 static void test_large_factors(int t, int order)
 {
     enum { LOGN = 16, COUNT = 9 };
@@ -218,12 +218,13 @@ static void test_large_factors(int t, int order)
     const bfly_int n = (bfly_int)1 << LOGN, numbers = numbers_in(n, BFLY_UNTIED), all = COUNT * n;
     num *v = must_alloc((size_t)numbers * sizeof *v);
     for (bfly_int i = 0; i < numbers; i++) v[i] = random_num(T->complex_w);
-    void *w = pack_nums(v, numbers, T->complex_w, T->is_double), *gw[2], *gx[2];
+    void *w = pack_nums(v, numbers, T->complex_w, T->is_double), *block[2], *gw[2], *gx[2];
     for (bfly_int i = 0; i < all; i++) v[i] = random_num(T->complex_x);
     void *x = pack_nums(v, all, T->complex_x, T->is_double);
     const size_t vector = (size_t)n * size_x(t);
     for (int i = 0; i < 2; i++) {
-        gw[i] = must_alloc((size_t)numbers * size_w(t));
+        block[i] = must_alloc((size_t)numbers * size_w(t) + 128);
+        gw[i] = (char *)block[i] + 64 - (uintptr_t)block[i] % 64 + (i ? 0 : size_w(t));
         gx[i] = must_alloc(COUNT * vector);
         memset(gw[i], 0xff, (size_t)numbers * size_w(t));
     }
@@ -249,7 +250,7 @@ static void test_large_factors(int t, int order)
     }
     bfly_set_num_threads(0);
     for (int i = 0; i < 2; i++) {
-        free(gw[i]);
+        free(block[i]);
         free(gx[i]);
     }
     free(v);
