@@ -22,7 +22,9 @@ PACKAGE = "pyfly"
 LIBRARY = "libbutterfly.so"
 CUDA_LIBRARY = "libbutterfly_cuda.so"
 BASE = ["-O3", "-std=gnu11", "-fPIC", "-DBFLY_BUILDING", "-DBFLY_SHARED"]
-OPTIONAL = ["-ffp-contract=off", "-fvisibility=hidden", "-fopenmp"]
+OPTIONAL = ["-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden", "-fopenmp"]
+# a name that programs linked to the file look for at run time; OpenMP's threads outlive a dlclose
+LINK = [f"-Wl,-soname,{LIBRARY}", "-Wl,-z,nodelete"]
 
 
 class BuildLibraryAndExtension(build_ext):
@@ -62,7 +64,7 @@ class BuildLibraryAndExtension(build_ext):
         by_size = sorted(sources, key=lambda p: not p.stem.startswith("isa_"))
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             files = list(pool.map(compile_one, by_size))
-        link = [flag for flag in flags if flag == "-fopenmp"]
+        link = [flag for flag in flags if flag == "-fopenmp"] + [flag for flag in LINK if self.accepts(compiler, flag)]
         self.call([*compiler, "-shared", *link, *files, "-lm", "-o", str(target)])
 
     def build_cuda(self, target):

@@ -18,10 +18,14 @@
  *   Aliasing   An output may be the input itself with the same strides. Any other overlap is undefined.
  *   Returns    0; or -i when argument i (counted from 1) is illegal; or a positive BFLY_E... code. When the
  *              result is not 0 because of an argument or for want of memory, no output was touched.
+ *   NULL       A pointer to numbers that the call does not read or write may be NULL: vectors when count = 0, w, x
+ *              and prob where the sections say so. alpha, beta and perm may not.
  *   Threads    Every function may be called by any number of threads at once. Inside, OpenMP threads share
  *              the vectors when the work pays; results have the same bits for every number of threads, and
- *              a vector's result does not depend on count. Nothing is printed.
- *   Memory     At most one allocation a call, released before it returns.
+ *              a vector's result does not depend on count. In a parallel region and in a forked child a call uses
+ *              one thread. Nothing is printed.
+ *   Memory     At most one allocation a call, released before it returns; plans keep what they are made of, and
+ *              making, saving and loading them takes several. Up to 64 KiB of the caller's stack.
  *   Stability  Stable, but for sections titled (experimental), of which any release may change or drop what is there.
  */
 #ifndef BUTTERFLY_H
@@ -147,6 +151,8 @@ BFLY_API int bfly_zdbmm(int layout, int side, int op, int order, int form, bfly_
  *
  * accumulate  0: gw is overwritten; 1: gw is added to. gx is always overwritten.
  * gw, gx      either may be NULL: it is not computed. gx may be gy with the same strides.
+ * Cost        6 n log2 n multiplications and as many additions a vector (complex: times 4, cs and zd: times 2): the
+ *             product again, gx and gw. For n >= 1024 some stages of the product once more, up to half of them.
  * Order of    The sum over vectors is cut into chunks that depend on n and count only and added in a fixed order:
  * summation   the same bits for every number of threads.
  * Workspace   bounded, bfly_?grad_work tells the bytes. At most log2 n / 2 + 2 tiles a thread, or for the team where threads
@@ -215,6 +221,7 @@ BFLY_API int bfly_zfwht(int ordering, bfly_int n, bfly_int count, double scale, 
  * second. prob is (log2 n - 1, 3), row-major, columns a, b, c; row l holds the level m = 2^(l + 2). The largest block
  * acts on x first. With every entry 0 or 1 this is a permutation. n = 1 and n = 2: the identity, prob may be NULL.
  * op T and C apply the transpose; conj is N, since prob is real. Complex data have real prob of their precision.
+ * Cost: at most 4 n (log2 n - 1) multiplications and half as many additions a vector (complex: times 2).
  */
 BFLY_API int bfly_srelaxed_perm(int op, bfly_int n, bfly_int count, const float *prob, const float *x, bfly_int incx,
                                 bfly_int distx, float *y, bfly_int incy, bfly_int disty);
@@ -226,7 +233,7 @@ BFLY_API int bfly_zrelaxed_perm(int op, bfly_int n, bfly_int count, const double
                                 bfly_int distx, void *y, bfly_int incy, bfly_int disty);
 
 /* Gradients of the above: gx := op(P)^T gy, gprob (shape of prob) summed over the vectors, of complex data the real
- * part. accumulate, NULL, aliasing and the order of summation as in bfly_?grad. */
+ * part. accumulate, NULL, aliasing and the order of summation as in bfly_?grad. Cost: three times the above. */
 BFLY_API int bfly_srelaxed_perm_grad(int op, int accumulate, bfly_int n, bfly_int count, const float *prob,
                                      const float *x, bfly_int incx, bfly_int distx, const float *gy, bfly_int incgy,
                                      bfly_int distgy, float *gprob, float *gx, bfly_int incgx, bfly_int distgx);
@@ -256,6 +263,9 @@ BFLY_API int bfly_zdense(int op, int order, int form, bfly_int n, const void *w,
  *                   F[j][k] = exp(-2 pi i j k / n) (BFLY_FORWARD), or its inverse, conj(F) / n (BFLY_INVERSE).
  *                   Each entry is rounded once.
  * hadamard_factors  B is the Sylvester-Hadamard matrix, entries +1 and -1, without a permutation.
+ *
+ * w has the layout of form, as in bfly_?mul; with n = 1 nothing is written. Cost: one write of w; fft_factors n / 2 sines and
+ * cosines.
  */
 BFLY_API int bfly_cfft_factors(int direction, int order, int form, bfly_int n, void *w);
 BFLY_API int bfly_zfft_factors(int direction, int order, int form, bfly_int n, void *w);
@@ -346,7 +356,7 @@ BFLY_API int bfly_zpeel(bfly_int count, bfly_int pairs, bfly_int columns, int gr
  *                    and stays. Cost: some 50 n log2 n operations of a butterfly.
  * bfly_plan_execute  y := chain(x) for count vectors. y may be x with the same strides when both types are the same.
  *                    Never changes the plan: any number of threads may execute one at once, with the same bits as one
- *                    after the other. At most one allocation.
+ *                    after the other. Cost: info.flops a vector, in info.passes passes over it; info.bytes are read.
  * bfly_plan_info     Fills *info.
  * bfly_plan_item     Item i, 0 <= i < items, as given; its data belong to the plan.
  * bfly_plan_destroy  Not while another thread executes the plan. NULL is allowed.
@@ -462,8 +472,12 @@ BFLY_API int bfly_plan_execute_work(const bfly_plan *plan, bfly_int count, const
  * bfly_plan_from_memory  *plan receives a new plan. size must be exact; bytes need no alignment. A damaged, cut or
  *                        lengthened input is BFLY_EFORMAT and *plan stays as it was. Nothing that the input says about
  *                        its sizes is believed before it agrees with size: no memory is asked for in vain.
- * bfly_plan_save         Written beside path under a name of its own and moved over it when complete.
+ * bfly_plan_save         Written beside path under a name of its own and moved over it when complete: the old file, whose
+ *                        mode the new one takes, stays whole until then. A symbolic link stays, and what it stands for is
+ *                        replaced. A pipe or a device is written to as it is.
  * bfly_plan_load         As from_memory, of a file; sizes are checked against the file's.
+ *
+ * Cost: one read or write of the numbers; from_memory and load then that of bfly_plan_create.
  */
 BFLY_API int bfly_plan_to_memory(const bfly_plan *plan, void *bytes, bfly_int capacity, bfly_int *size);
 BFLY_API int bfly_plan_from_memory(const void *bytes, bfly_int size, bfly_plan **plan);

@@ -314,6 +314,7 @@ template <class X> void dense(op o, order r, form f, integer n, const X *w, X *a
 inline integer factor_count(integer n, form f = form::untied)
 {
     if (n < 1 || (n & (n - 1)) != 0) throw illegal_argument("factor_count", 1, "n");
+    if (n > integer(1) << 55) throw error("factor_count", BFLY_EOVERFLOW);
     if (f == form::tied) return 4 * (n - 1);
     integer stages = 0;
     while ((integer(1) << stages) < n) stages++;

@@ -9,24 +9,10 @@ from libc.math cimport exp, isfinite, sqrt
 from libc.stdint cimport int64_t
 
 from pyfly._core cimport raise_result
-from pyfly.libbutterfly cimport BFLY_TIED, BFLY_UNTIED, bfly_int, bfly_set_num_threads_local
+from pyfly.libbutterfly cimport *
 
 import numpy as np
 
-
-cdef extern from "butterfly.h" nogil:
-    int bfly_sfit(int, bfly_int, bfly_int, const float *, const float *, const float *, bfly_int, double *,
-                  float *, float *)
-    int bfly_dfit(int, bfly_int, bfly_int, const double *, const double *, const double *, bfly_int, double *, double *,
-                  double *)
-    int bfly_cfit(int, bfly_int, bfly_int, const void *, const float *, const void *, bfly_int, double *,
-                  void *, float *)
-    int bfly_zfit(int, bfly_int, bfly_int, const void *, const double *, const void *, bfly_int, double *,
-                  void *, double *)
-    int bfly_crfit(int, bfly_int, bfly_int, const void *, const float *, const float *, bfly_int, double *,
-                   void *, float *)
-    int bfly_zrfit(int, bfly_int, bfly_int, const void *, const double *, const double *, bfly_int, double *, void *,
-                   double *)
 
 ctypedef fused real:
     float

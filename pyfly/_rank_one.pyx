@@ -5,16 +5,10 @@
 from libc.stdint cimport int64_t
 
 from pyfly._core cimport raise_result
-from pyfly.libbutterfly cimport bfly_int
+from pyfly.libbutterfly cimport bfly_dpeel, bfly_int, bfly_zpeel
 
 import numpy as np
 
-
-cdef extern from "butterfly.h" nogil:
-    int bfly_dpeel(bfly_int, bfly_int, bfly_int, int, const bfly_int *, bfly_int, const double *, const double *,
-                   double *, double *, double *, double *)
-    int bfly_zpeel(bfly_int, bfly_int, bfly_int, int, const bfly_int *, bfly_int, const void *, const double *,
-                   void *, void *, double *, double *)
 
 ctypedef double complex zdouble
 

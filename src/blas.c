@@ -1,4 +1,4 @@
-/* blas.c - the faces that look like a BLAS: one vector (bmv), or a matrix from the left or the right (bmm).
+/* blas.c - the product with a matrix from the left or the right, as a BLAS has it (bmm; bmv: mul.c).
  *
  * Nothing is transposed in memory. A column of a row-major matrix is a vector of stride ld, and the rows of A op(B) are
  * op(B)^T times the rows of A:
@@ -16,25 +16,6 @@ typedef struct kind {
 static size_t size_of(kind t) { return (t.precision ? sizeof(double) : sizeof(float)) * (t.complex_x ? 2 : 1); }
 
 static int is_zero(const double *number) { return number[0] == 0 && number[1] == 0; }
-
-static int bmv(kind t, int op, int order, int form, bfly_int n, const double *alpha, const void *w, const void *x,
-               bfly_int incx, const double *beta, void *y, bfly_int incy)
-{
-    BFLY_CHECK(1, bfly_is_op(op));
-    BFLY_CHECK(2, bfly_is_order(order));
-    BFLY_CHECK(3, bfly_is_form(form));
-    BFLY_CHECK(4, bfly_is_power_of_two(n));
-    BFLY_CHECK(5, alpha);
-    BFLY_CHECK(6, w || is_zero(alpha) || n == 1);
-    BFLY_CHECK(7, x || is_zero(alpha));
-    BFLY_CHECK(9, beta);
-    BFLY_CHECK(10, y);
-    BFLY_CHECK(11, incy != 0 || n == 1);
-    if (!bfly_fits(n, incx, 1, 0, size_of(t)) || !bfly_fits(n, incy, 1, 0, size_of(t))) return BFLY_EOVERFLOW;
-    const bfly_scale scale = bfly_scale_by(alpha[0], alpha[1], beta[0], beta[1]);
-    return bfly_product_run(&(bfly_product){t.precision, t.complex_w, t.complex_x, op, order, form, n, 1, w,
-                                            {(char *)x, incx, 0}, {y, incy, 0}, scale});
-}
 
 static int bmm(kind t, int layout, int side, int op, int order, int form, bfly_int rows, bfly_int cols,
                const double *alpha, const void *w, const void *a, bfly_int lda, const double *beta, void *c,
@@ -70,28 +51,14 @@ static int bmm(kind t, int layout, int side, int op, int order, int form, bfly_i
                                             scale});
 }
 
-#define REAL_FACES(t, type, precision)                                                                             \
-    int bfly_##t##bmv(int op, int order, int form, bfly_int n, type alpha, const type *w, const type *x,           \
-                      bfly_int incx, type beta, type *y, bfly_int incy)                                            \
-    {                                                                                                              \
-        const double a[2] = {alpha, 0}, b[2] = {beta, 0};                                                          \
-        REPORT(bmv((kind){precision, 0, 0}, op, order, form, n, a, w, x, incx, b, y, incy));                       \
-    }                                                                                                              \
+#define REAL_BMM(t, type, precision)                                                                             \
     int bfly_##t##bmm(int layout, int side, int op, int order, int form, bfly_int rows, bfly_int cols, type alpha, \
                       const type *w, const type *a, bfly_int lda, type beta, type *c, bfly_int ldc)                \
     {                                                                                                              \
         const double pa[2] = {alpha, 0}, pb[2] = {beta, 0};                                                        \
         REPORT(bmm((kind){precision, 0, 0}, layout, side, op, order, form, rows, cols, pa, w, a, lda, pb, c, ldc)); \
     }
-#define COMPLEX_FACES(t, type, wtype, precision, complex_w)                                                           \
-    int bfly_##t##bmv(int op, int order, int form, bfly_int n, const void *alpha, const wtype *w, const void *x,      \
-                      bfly_int incx, const void *beta, void *y, bfly_int incy)                                        \
-    {                                                                                                                 \
-        const type *pa = alpha, *pb = beta;                                                                           \
-        const double a[2] = {pa ? pa[0] : 0, pa ? pa[1] : 0}, b[2] = {pb ? pb[0] : 0, pb ? pb[1] : 0};                \
-        REPORT(bmv((kind){precision, complex_w, 1}, op, order, form, n, pa ? a : NULL, w, x, incx, pb ? b : NULL, y,  \
-                   incy));                                                                                            \
-    }                                                                                                                 \
+#define COMPLEX_BMM(t, type, wtype, precision, complex_w)                                                           \
     int bfly_##t##bmm(int layout, int side, int op, int order, int form, bfly_int rows, bfly_int cols,                \
                       const void *alpha, const wtype *w, const void *a, bfly_int lda, const void *beta, void *c,      \
                       bfly_int ldc)                                                                                   \
@@ -101,9 +68,9 @@ static int bmm(kind t, int layout, int side, int op, int order, int form, bfly_i
         REPORT(bmm((kind){precision, complex_w, 1}, layout, side, op, order, form, rows, cols, pa ? na : NULL, w, a,  \
                    lda, pb ? nb : NULL, c, ldc));                                                                     \
     }
-REAL_FACES(s, float, 0)
-REAL_FACES(d, double, 1)
-COMPLEX_FACES(c, float, void, 0, 1)
-COMPLEX_FACES(z, double, void, 1, 1)
-COMPLEX_FACES(cs, float, float, 0, 0)
-COMPLEX_FACES(zd, double, double, 1, 0)
+REAL_BMM(s, float, 0)
+REAL_BMM(d, double, 1)
+COMPLEX_BMM(c, float, void, 0, 1)
+COMPLEX_BMM(z, double, void, 1, 1)
+COMPLEX_BMM(cs, float, float, 0, 0)
+COMPLEX_BMM(zd, double, double, 1, 0)

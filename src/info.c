@@ -31,7 +31,7 @@ const char *bfly_strerror(int result)
     case BFLY_EVERSION: return "a plan of another version of the format";
     case BFLY_EISA: return "instruction set unknown or not available here";
     }
-    return result < 0 && result > -32 ? "illegal argument; its position is the negative of the result"
+    return result < 0 && result > -32 ? "illegal argument, at the position that is the negative of the result"
                                       : "unknown result";
 }
 

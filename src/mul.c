@@ -1,4 +1,4 @@
-/* mul.c - y := alpha op(B) x + beta y: arguments, then blocks of vectors over threads.
+/* mul.c - y := alpha op(B) x + beta y, of many vectors (mul) or one (bmv): arguments, then blocks of vectors over threads.
  *
  * Factors are packed piece by piece on the way of the first block of vectors, by each thread for itself: into memory where
  * other blocks follow, before all of them where threads share large factors or a block, for one row not at all. All give
@@ -169,27 +169,12 @@ static int many_tiles(const bfly_product *p)
     return 0;
 }
 
-int bfly_product_run(const bfly_product *p)
-{
-    const int writes_only = p->scale.alpha[0] == 0 && p->scale.alpha[1] == 0;
-    if (p->count == 0 || (bfly_querying() && (writes_only || p->n == 1))) return 0;
-    if (writes_only)
-        scale_only(p);
-    else if (p->n == 1)
-        one_number(p);
-    else
-        return many_tiles(p);
-    return 0;
-}
-
-/* y := op(B) x for few short vectors: one tile on the stack, nothing to pack in advance or to share. What is outside
+/* Few short vectors: one tile on the stack, nothing to pack in advance or to share. What is outside
  * the kernel costs as much as the kernel here, so it is in line, with the types as constants. */
 enum { SHORT = 256, FEW = 4 };
-static BFLY_INLINE int few_short(int precision, int complex_w, int complex_x, int op, int order, int form, bfly_int n,
-                                 bfly_int count, const void *w, const void *x, bfly_int incx, bfly_int distx, void *y,
-                                 bfly_int incy, bfly_int disty)
+static BFLY_INLINE void few_short(int precision, int complex_w, int complex_x, int op, int order, int form, bfly_int n,
+                                 bfly_int count, const void *w, bfly_vectors x, bfly_vectors y, const bfly_scale *scale)
 {
-    static const bfly_scale plain = {{1, 0}, {0, 0}, 1};
     const bfly_kernels *k = bfly_current_isa()->kernels[precision];
     char tile[FEW * SHORT * 2 * sizeof(double) + BFLY_ALIGN];
     char packed[7 * SHORT * 2 * sizeof(double) + BFLY_ALIGN]; /* tied: 4 n numbers, those inside registers repeated */
@@ -207,8 +192,22 @@ static BFLY_INLINE int few_short(int precision, int complex_w, int complex_x, in
         coef = bfly_aligned(packed);
         for (int i = 0; i < P.npass; i++) k->pack(&P, &P.pass[i], w, coef, 0, P.pass[i].period);
     }
-    k->mul(&P, coef, coef ? NULL : w, (bfly_vectors){(char *)x, incx, distx}, (bfly_vectors){y, incy, disty}, count, &plain,
-           bfly_aligned(tile));
+    k->mul(&P, coef, coef ? NULL : w, x, y, count, scale, bfly_aligned(tile));
+}
+
+int bfly_product_run(const bfly_product *p)
+{
+    const int writes_only = p->scale.alpha[0] == 0 && p->scale.alpha[1] == 0;
+    if (p->count == 0 || (bfly_querying() && (writes_only || p->n == 1))) return 0;
+    if (writes_only)
+        scale_only(p);
+    else if (p->n == 1)
+        one_number(p);
+    else if (p->n <= SHORT && p->count <= FEW && p->x.p && bfly_lent.mode == BFLY_OWN)
+        few_short(p->precision, p->complex_w, p->complex_x, p->op, p->order, p->form, p->n, p->count, p->w, p->x, p->y,
+                  &p->scale);
+    else
+        return many_tiles(p);
     return 0;
 }
 
@@ -233,16 +232,23 @@ static BFLY_INLINE int mul(int lent, int precision, int complex_w, int complex_x
     BFLY_CHECK(13, incy != 0 || n == 1);
     BFLY_CHECK(14, disty != 0 || count <= 1);
     if (!bfly_fits(n, incx, count, distx, size) || !bfly_fits(n, incy, count, disty, size)) return BFLY_EOVERFLOW;
+    const bfly_vectors vx = {(char *)x, incx, distx}, vy = {y, incy, disty};
     if (!lent && n > 1 && n <= SHORT && count > 0 && count <= FEW)
-        if (BFLY_LIKELY(alpha[0] == 1) && BFLY_LIKELY(beta[0] == 0) && alpha[1] == 0 && beta[1] == 0)
-            return BFLY_LIKELY(form == BFLY_UNTIED) ? few_short(precision, complex_w, complex_x, op, order, BFLY_UNTIED, n,
-                                                                count, w, x, incx, distx, y, incy, disty)
-                                                    : few_short(precision, complex_w, complex_x, op, order, BFLY_TIED, n,
-                                                                count, w, x, incx, distx, y, incy, disty);
+        if (BFLY_LIKELY(alpha[0] == 1) && BFLY_LIKELY(beta[0] == 0) && alpha[1] == 0 && beta[1] == 0) {
+            static const bfly_scale plain = {{1, 0}, {0, 0}, 1};
+            if (BFLY_LIKELY(form == BFLY_UNTIED))
+                few_short(precision, complex_w, complex_x, op, order, BFLY_UNTIED, n, count, w, vx, vy, &plain);
+            else
+                few_short(precision, complex_w, complex_x, op, order, BFLY_TIED, n, count, w, vx, vy, &plain);
+            return 0;
+        }
     const bfly_scale scale = bfly_scale_by(alpha[0], alpha[1], beta[0], beta[1]);
     return bfly_product_run(&(bfly_product){precision, complex_w, complex_x, op, order, form, n, count, w,
-                                            {(char *)x, incx, distx}, {y, incy, disty}, scale});
+                                            vx, vy, scale});
 }
+
+/* the result of a product of one vector by the positions of bmv's arguments: it has no count, distx and disty */
+static inline int of_one(int result) { return result <= -11 ? result + 2 : result <= -6 ? result + 1 : result; }
 
 #define REAL_MUL(t, type, precision)                                                                                \
     int bfly_##t##mul(int op, int order, int form, bfly_int n, bfly_int count, type alpha, const type *w,           \
@@ -251,6 +257,12 @@ static BFLY_INLINE int mul(int lent, int precision, int complex_w, int complex_x
     {                                                                                                               \
         const double a[2] = {alpha, 0}, b[2] = {beta, 0};                                                           \
         REPORT(mul(0, precision, 0, 0, op, order, form, n, count, a, w, x, incx, distx, b, y, incy, disty));        \
+    }                                                                                                               \
+    int bfly_##t##bmv(int op, int order, int form, bfly_int n, type alpha, const type *w, const type *x,            \
+                      bfly_int incx, type beta, type *y, bfly_int incy)                                             \
+    {                                                                                                               \
+        const double a[2] = {alpha, 0}, b[2] = {beta, 0};                                                           \
+        REPORT(of_one(mul(0, precision, 0, 0, op, order, form, n, 1, a, w, x, incx, 0, b, y, incy, 0)));            \
     }                                                                                                               \
     int bfly_##t##mul_work(int op, int order, int form, bfly_int n, bfly_int count, type alpha, const type *w,      \
                            const type *x, bfly_int incx, bfly_int distx, type beta, type *y, bfly_int incy,         \
@@ -268,6 +280,14 @@ static BFLY_INLINE int mul(int lent, int precision, int complex_w, int complex_x
         const double a[2] = {pa ? pa[0] : 0, pa ? pa[1] : 0}, b[2] = {pb ? pb[0] : 0, pb ? pb[1] : 0};              \
         REPORT(mul(0, precision, complex_w, 1, op, order, form, n, count, pa ? a : NULL, w, x, incx, distx,         \
                    pb ? b : NULL, y, incy, disty));                                                                 \
+    }                                                                                                               \
+    int bfly_##t##bmv(int op, int order, int form, bfly_int n, const void *alpha, const wtype *w, const void *x,    \
+                      bfly_int incx, const void *beta, void *y, bfly_int incy)                                      \
+    {                                                                                                               \
+        const type *pa = alpha, *pb = beta;                                                                         \
+        const double a[2] = {pa ? pa[0] : 0, pa ? pa[1] : 0}, b[2] = {pb ? pb[0] : 0, pb ? pb[1] : 0};              \
+        REPORT(of_one(mul(0, precision, complex_w, 1, op, order, form, n, 1, pa ? a : NULL, w, x, incx, 0,          \
+                          pb ? b : NULL, y, incy, 0)));                                                             \
     }                                                                                                               \
     int bfly_##t##mul_work(int op, int order, int form, bfly_int n, bfly_int count, const void *alpha,              \
                            const wtype *w, const void *x, bfly_int incx, bfly_int distx, const void *beta, void *y, \

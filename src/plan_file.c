@@ -19,7 +19,11 @@
 #include "plan.h"
 
 #if defined(__unix__) || defined(__APPLE__)
+#define POSIX 1
+#include <sys/stat.h>
 #include <unistd.h>
+#else
+#define POSIX 0
 #endif
 
 enum { VERSION = 1, HEADER = 40, RECORD = 32, CHECKSUM = 8 };
@@ -185,40 +189,76 @@ static int to_memory(const bfly_plan *plan, void *bytes, bfly_int capacity, bfly
     return bytes ? write_plan(plan, &s, total) : 0;
 }
 
+enum { NOTHING = -1, IN_PLACE = -2 };
+
+/* The path behind symbolic links, to be freed, and what stands there: the mode of a file, NOTHING, or IN_PLACE for a pipe
+ * or a device, which cannot be replaced. NULL: no memory. */
+static char *target_of(const char *path, int *there)
+{
+    char *target = NULL;
+    *there = NOTHING;
+#if POSIX
+    struct stat now;
+    if (stat(path, &now) == 0) *there = S_ISREG(now.st_mode) ? (int)(now.st_mode & 0777) : IN_PLACE;
+    if (*there >= 0) {
+        target = realpath(path, NULL);
+        if (!target && errno == ENOMEM) return NULL;
+    }
+#endif
+    if (!target) {
+        target = malloc(strlen(path) + 1);
+        if (target) strcpy(target, path);
+    }
+    return target;
+}
+
+/* a new file beside the target; part receives its name */
+static FILE *open_part(const char *target, int mode, char *part, size_t room)
+{
+    FILE *f = NULL;
+    for (int k = 0; k < 1000 && !f; k++) {
+        snprintf(part, room, "%s.part%d", target, k);
+        f = fopen(part, "wbx");
+        if (!f && errno != EEXIST) break;
+    }
+#if POSIX
+    if (f && mode != NOTHING) (void)!fchmod(fileno(f), (mode_t)mode);
+#endif
+    (void)mode;
+    return f;
+}
+
 /* Written under a name of its own and moved when complete: a reader never sees half a plan. */
 static int save(const bfly_plan *plan, const char *path)
 {
     BFLY_CHECK(1, plan);
     BFLY_CHECK(2, path && path[0]);
     sink s = {NULL, NULL, 0, 0, {0, {0}}};
-    int rc = write_plan(plan, &s, 0);
+    int there, rc = write_plan(plan, &s, 0);
     if (rc) return rc;
-    const size_t room = strlen(path) + 16;
-    char *part = malloc(room);
-    if (!part) return BFLY_ENOMEM;
-    for (int k = 0; k < 1000 && !s.file; k++) {
-        snprintf(part, room, "%s.part%d", path, k);
-        s.file = fopen(part, "wbx");
-        if (!s.file && errno != EEXIST) break;
+    char *const target = target_of(path, &there), *part = NULL;
+    const size_t room = target ? strlen(target) + 16 : 0;
+    if (target && there != IN_PLACE) part = malloc(room);
+    if (!target || (there != IN_PLACE && !part)) {
+        free(target);
+        return BFLY_ENOMEM;
     }
-    if (!s.file) {
-        free(part);
-        return BFLY_EIO;
-    }
-    rc = write_plan(plan, &s, s.at);
-    s.failed |= fflush(s.file) != 0;
-#if defined(__unix__) || defined(__APPLE__)
-    s.failed |= fsync(fileno(s.file)) != 0;
+    s.file = part ? open_part(target, there, part, room) : fopen(target, "wb");
+    if (s.file) {
+        rc = write_plan(plan, &s, s.at);
+        s.failed |= fflush(s.file) != 0;
+#if POSIX
+        s.failed |= part && fsync(fileno(s.file)) != 0;
 #endif
-    s.failed |= fclose(s.file) != 0;
-    s.failed = s.failed || rc != 0 || rename(part, path) != 0;
-    if (s.failed) {
-        const int why = errno;
-        remove(part);
-        errno = why;
-        rc = rc ? rc : BFLY_EIO;
+        s.failed |= fclose(s.file) != 0;
+        s.failed = s.failed || rc != 0 || (part && rename(part, target) != 0);
     }
+    const int why = errno;
+    if (s.failed && part) remove(part);
+    if (!rc && (s.failed || !s.file)) rc = BFLY_EIO;
     free(part);
+    free(target);
+    errno = why;
     return rc;
 }
 
@@ -301,6 +341,7 @@ static int load(const char *path, bfly_plan **plan)
 {
     BFLY_CHECK(1, path && path[0]);
     BFLY_CHECK(2, plan);
+    errno = 0;
     FILE *f = fopen(path, "rb");
     if (!f) return BFLY_EIO;
     int rc = BFLY_EIO;
@@ -327,7 +368,10 @@ static int load(const char *path, bfly_plan **plan)
     rc = check_bytes(bytes, size);
     if (rc == 0) rc = create(bytes, plan);
 done:;
-    const int why = errno;
+    int why = errno;
+#ifdef EIO
+    if (rc == BFLY_EIO && why == 0) why = EIO; /* what ended early is not an error for the system */
+#endif
     free(bytes);
     fclose(f);
     errno = why;

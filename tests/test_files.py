@@ -69,6 +69,23 @@ def test_a_failed_save_leaves_the_old_file(tmp_path):
         save_operator(tmp_path / "missing" / "f.npz", Diagonal([1.0]))
 
 
+def test_links_stay_and_pipes_are_written_to(tmp_path):
+    operator = Diagonal([2.0, 3.0])
+    real, link, pipe = tmp_path / "real.npz", tmp_path / "link.npz", tmp_path / "pipe"
+    save_operator(real, Diagonal([1.0]))
+    link.symlink_to(real)
+    save_operator(link, operator)
+    assert link.is_symlink() and load_operator(real)[0].shape == (2, 2)
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        save_operator(pipe, operator)
+        assert stat.S_ISFIFO(os.stat(pipe).st_mode) and os.read(reader, 2) == b"PK"
+    finally:
+        os.close(reader)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["link.npz", "pipe", "real.npz"]
+
+
 def test_operators_of_other_classes_are_refused(tmp_path):
     class Mine(Operator):
         _fields = ("d",)

@@ -4,6 +4,9 @@
 # BUTTERFLY_CUDA=auto   when there is an nvcc that works     1: an error otherwise     0: never
 # BUTTERFLY_CUDA_ARCHS  see build_cuda.sh
 set(cuda_default auto)
+if(NOT top)
+  set(cuda_default 0) # a larger project does not pay for what it has not asked for
+endif()
 if(DEFINED ENV{BUTTERFLY_CUDA})
   set(cuda_default "$ENV{BUTTERFLY_CUDA}")
 endif()

@@ -1,7 +1,8 @@
-# Compares what the shared library exports, what the header and the Fortran module declare and the checked-in list.
+# Compares what the shared library exports, what the header, the Fortran module and the Cython declarations hold and the
+# checked-in list.
 #
-#     cmake -DNM=nm -DLIBRARY=libbutterfly.so -DHEADER=butterfly.h -DFORTRAN=butterfly.f90 -DLIST=symbols.txt
-#         -P symbols.cmake
+#     cmake -DNM=nm -DLIBRARY=libbutterfly.so -DHEADER=butterfly.h -DFORTRAN=butterfly.f90
+#         -DCYTHON=libbutterfly.pxd -DLIST=symbols.txt -P symbols.cmake
 # With STATIC=1 the library is an archive: its global names must begin with bfly_.
 cmake_minimum_required(VERSION 3.18)
 
@@ -74,10 +75,15 @@ if(NOT listed STREQUAL declared)
   string(APPEND bad "symbols.txt and the header differ\n  list:   ${listed}\n  header: ${declared}\n")
 endif()
 file(READ "${FORTRAN}" module)
+file(READ "${CYTHON}" cython)
 foreach(name IN LISTS listed)
   string(FIND "${module}" "bind(C, name=\"${name}\")" at)
   if(at EQUAL -1 AND NOT name IN_LIST experimental)
     string(APPEND bad "${name} is not declared in the Fortran module\n")
+  endif()
+  string(FIND "${cython}" "${name}(" at)
+  if(at EQUAL -1)
+    string(APPEND bad "${name} is not declared for Cython\n")
   endif()
   if(NOT name IN_LIST exported)
     string(APPEND bad "${name} is listed but not exported\n")

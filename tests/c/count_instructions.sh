@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Counts with callgrind what a call of bfly_smul or bfly_dmul for n = 16 and one vector executes outside its kernel: at
-# most 250 instructions. The kernel is the function mul_s or mul_d.
+# Counts with callgrind what a call of bfly_?mul or bfly_?bmv (s, d) for n = 16 and one vector executes outside its
+# kernel: at most 250 instructions. The kernel is the function mul_s or mul_d.
 #
 #     count_instructions.sh SMALL_CALLS
 set -euo pipefail
@@ -8,17 +8,19 @@ folder="$(mktemp -d)"
 trap 'rm -rf "$folder"' EXIT
 failed=0
 for isa in scalar sse2 avx2; do # valgrind knows no AVX-512
-    for t in s d; do
+    for function in smul dmul sbmv dbmv; do
+        t="${function:0:1}"
         BUTTERFLY_ISA=$isa valgrind --quiet --tool=callgrind --callgrind-out-file="$folder/out" \
-            --toggle-collect="bfly_${t}mul" "$1" 2>/dev/null
+            --toggle-collect="bfly_$function" "$1" 2>/dev/null
         # inclusive costs by function name
-        read -r all kernel < <(callgrind_annotate --inclusive=yes --threshold=100 "$folder/out" | awk -v t="$t" '
+        read -r all kernel < <(callgrind_annotate --inclusive=yes --threshold=100 "$folder/out" | awk -v t="$t" \
+            -v call="bfly_$function" '
             { cost = $1; gsub(",", "", cost) }
-            $0 ~ ":bfly_" t "mul( |$)" { all = cost }
+            $0 ~ ":" call "( |$)" { all = cost }
             $0 ~ ":mul_" t "( |$|\x27)" && kernel == "" { kernel = cost }
             END { print all + 0, kernel + 0 }')
         outside=$(((all - kernel) / 1000))
-        echo "bfly_${t}mul on $isa: $((all / 1000)) instructions a call, $outside of them outside the kernel"
+        echo "bfly_$function on $isa: $((all / 1000)) instructions a call, $outside of them outside the kernel"
         if [ "$kernel" = 0 ] || [ "$outside" -gt 250 ]; then failed=1; fi
     done
 done

@@ -1,4 +1,4 @@
-/* small_calls.c - 1000 products of n = 16 for one vector, to have their instructions counted. */
+/* small_calls.c - 1000 products of n = 16 for one vector, as mul and as bmv, to have their instructions counted. */
 #include "butterfly.h"
 
 int main(void)
@@ -12,6 +12,8 @@ int main(void)
     for (int k = 0; k < 1000; k++) {
         failed |= bfly_smul(BFLY_NO_TRANS, BFLY_INCREASING, BFLY_UNTIED, N, 1, 1, w, x, 1, N, 0, y, 1, N);
         failed |= bfly_dmul(BFLY_NO_TRANS, BFLY_INCREASING, BFLY_UNTIED, N, 1, 1, wd, xd, 1, N, 0, yd, 1, N);
+        failed |= bfly_sbmv(BFLY_NO_TRANS, BFLY_INCREASING, BFLY_UNTIED, N, 1, w, x, 1, 0, y, 1);
+        failed |= bfly_dbmv(BFLY_NO_TRANS, BFLY_INCREASING, BFLY_UNTIED, N, 1, wd, xd, 1, 0, yd, 1);
     }
     return failed;
 }

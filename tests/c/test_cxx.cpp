@@ -328,6 +328,12 @@ static void test_errors()
     const std::vector<bf::integer> twice(n, 1);
     throws_illegal("perm", 4, [&] { bf::permute(n, 1, twice.data(), x.data(), y.data()); });
     throws_illegal("n", 1, [&] { bf::factor_count(12); });
+    try {
+        bf::factor_count(bf::integer(1) << 58);
+        CHECK(false, "%s", "a number of factors beyond 64 bits");
+    } catch (const bf::error &e) {
+        CHECK(e.code() == BFLY_EOVERFLOW, "factor_count threw %d", e.code());
+    }
     throws_illegal("ordering", 1, [&] { bf::fwht(n, 1, x.data(), y.data(), bf::ordering(5)); });
     throws_illegal("n", 2, [&] { bf::fwht(7, 1, x.data(), y.data()); });
     throws_illegal("bytes", 16, [&] {

@@ -2,6 +2,7 @@
  * every damaged, cut, lengthened or lying file refused with the plan pointer as it was.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -281,6 +282,31 @@ static void write_file(const char *path, const void *bytes, size_t size)
     CHECK(f != NULL && fwrite(bytes, 1, size, f) == size && fclose(f) == 0, "cannot write %s", path);
 }
 
+/* What stands at the path: a file keeps its mode, a link stays a link, a pipe is written to. */
+static void test_targets(const bfly_plan *plan, const char *path, const char *folder)
+{
+    struct stat now;
+    char link[700], pipe[700];
+    bfly_plan *loaded = NULL;
+    snprintf(link, sizeof link, "%s/link", folder);
+    snprintf(pipe, sizeof pipe, "%s/pipe", folder);
+    unlink(link), unlink(pipe);
+    CHECK(chmod(path, 0600) == 0 && symlink(path, link) == 0 && mkfifo(pipe, 0600) == 0, "no link or pipe in %s", folder);
+    int rc = bfly_plan_save(plan, link);
+    CHECK(rc == 0 && lstat(link, &now) == 0 && S_ISLNK(now.st_mode), "saving through a link: %d", rc);
+    CHECK(stat(path, &now) == 0 && (now.st_mode & 0777) == 0600, "the mode became %o", (unsigned)now.st_mode & 0777);
+    CHECK(bfly_plan_load(link, &loaded) == 0, "what was saved through a link cannot be loaded");
+    bfly_plan_destroy(loaded);
+
+    const int reader = open(pipe, O_RDONLY | O_NONBLOCK);
+    char bytes[8] = "";
+    rc = bfly_plan_save(plan, pipe);
+    CHECK(rc == 0 && lstat(pipe, &now) == 0 && S_ISFIFO(now.st_mode), "saving to a pipe: %d", rc);
+    CHECK(read(reader, bytes, 8) == 8 && memcmp(bytes, "BFLYPLAN", 8) == 0, "the pipe received something else");
+    close(reader);
+    unlink(link), unlink(pipe);
+}
+
 static void test_files(const char *path, const char *folder)
 {
     chain C = chain_new(TYPE_Z, 8, 1);
@@ -294,8 +320,9 @@ static void test_files(const char *path, const char *folder)
     CHECK(rc == BFLY_EIO && errno == ENOENT, "saving in a folder that is not there: %d, errno %d", rc, errno);
     rc = bfly_plan_load(other, &loaded);
     CHECK(rc == BFLY_EIO && loaded == mark, "loading a file that is not there: %d", rc);
+    errno = 0;
     rc = bfly_plan_load(folder, &loaded);
-    CHECK(rc > 0 && loaded == mark, "loading a folder: %d", rc);
+    CHECK(rc == BFLY_EIO && errno != 0 && loaded == mark, "loading a folder: %d, errno %d", rc, errno);
     rc = bfly_plan_save(plan, folder);
     CHECK(rc == BFLY_EIO, "saving over a folder: %d", rc);
 
@@ -324,6 +351,7 @@ static void test_files(const char *path, const char *folder)
     }
     snprintf(other, sizeof other, "%s.part0", path);
     CHECK(access(other, F_OK) != 0, "%s was left behind", other);
+    test_targets(plan, path, folder);
     bfly_plan_destroy(plan);
     free(p);
     chain_free(&C);
