@@ -166,7 +166,7 @@ typedef struct bfly_chain {
     int two_tiles;                     /* some step needs another tile to write to */
     bfly_int steps;
     const bfly_step *step;
-    const bfly_program *row;           /* the whole chain on one vector where it is a butterfly of real numbers, else NULL */
+    const bfly_program *row;           /* the whole chain on one vector where it is one butterfly, else NULL */
 } bfly_chain;
 
 /* Pairs of rows to be replaced by one row a group of columns (kernel_peel.inc). */
@@ -205,8 +205,8 @@ typedef struct bfly_kernels {
     /* the same by thread t of a team of nt: all of them call it, with the same tiles */
     void (*chain_share)(const bfly_chain *Q, bfly_vectors x, bfly_vectors y, bfly_int count, void *tiles,
                         size_t tile_bytes, int t, int nt);
-    /* all passes over one vector; tile: one row, may be y */
-    void (*chain_row)(const bfly_program *P, const void *x, void *y, void *tile);
+    /* all passes over one vector, or 0: there are none for it; tile: one row, may be y */
+    int (*chain_row)(const bfly_program *P, const void *x, void *y, void *tile);
     /* gradients for count vectors, at most those of one tile; gx.p may be NULL. By thread t of a team of nt: untied
      * factors, n = row. */
     void (*grad)(const bfly_program *P, const void *coef, const void *w, bfly_vectors x, bfly_vectors gy,

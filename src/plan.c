@@ -195,11 +195,13 @@ static int plan_execute(const bfly_plan *plan, bfly_int count, const void *x, bf
     bfly_work memory;
     int threads = bfly_threads_for((plan->info.flops + 4.0 * (double)plan->n) * (double)count * (double)real * 0.5);
     if (count == 1 && C->row && incx == 1 && incy == 1 && threads == 1) {
-        char *tile = bfly_work_get(&memory, (double)plan->n * (double)real);
+        char *tile = bfly_work_get(&memory, (double)plan->n * (double)J.size_out);
         if (!tile) return BFLY_ENOMEM;
-        J.k->chain_row(C->row, x, y, (uintptr_t)y % BFLY_ALIGN ? tile : y);
+        /* a pass with a reversal writes elsewhere than it reads */
+        const int apart = C->rides_out || (C->rides_in && x == y) || (uintptr_t)y % BFLY_ALIGN;
+        const int done = J.k->chain_row(C->row, x, y, apart ? tile : y);
         bfly_work_free(&memory);
-        return 0;
+        if (done) return 0;
     }
     /* the widest tile decides how many vectors go together */
     int real_only = !C->complex_first && !C->complex_last && !C->complex_in && !C->complex_out;

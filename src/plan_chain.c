@@ -261,15 +261,15 @@ static int is_reduced(const bfly_program *P)
     return 1;
 }
 
-/* The passes over one vector, of a chain that is the one real butterfly P: its own, or others with more stages each,
- * packed once more, where those compute the same. */
+/* The passes over one vector, of a chain that is the one butterfly P: its own, or of real numbers others with more stages
+ * each, packed once more, where those compute the same. */
 static int write_row(bfly_plan *plan, const bfly_node *N, const bfly_program *P)
 {
     const bfly_item *I = N->item;
     const bfly_kernels *k = plan->isa->kernels[plan->precision];
-    if (P->row != P->n || P->complex_x) return 0;
+    if (P->row != P->n || P->complex_x != P->complex_w) return 0;
     plan->chain.row = P;
-    if (k->most_row == k->most || P->npass == 1 || !is_reduced(P)) return 0;
+    if (P->complex_x || k->most_row == k->most || P->npass == 1 || !is_reduced(P)) return 0;
     bfly_program *R = bfly_plan_alloc(plan, sizeof *R);
     if (!R) return BFLY_ENOMEM;
     bfly_program_init(R, I->op, I->order, I->form, plan->n, 0, 0, k->logw, k->most_row);
@@ -358,8 +358,11 @@ static int to_steps(const chain *Q)
     C->rides_out = R.steps > 0 && R.step[R.steps - 1].P && R.step[R.steps - 1].P->reversed & BFLY_REVERSED_OUT;
     for (bfly_int i = 0; i < C->steps; i++)
         C->two_tiles |= C->step[i].kind != BFLY_STEP_BUTTERFLY && C->step[i].kind != BFLY_STEP_DIAGONAL;
-    const int alone = n == 1 && C->steps == 1 && C->step[0].kind == BFLY_STEP_BUTTERFLY && !C->complex_in && !C->complex_out;
-    return alone ? write_row(plan, &Q->node[0], C->step[0].P) : 0;
+    if (C->steps != 1 || C->step[0].kind != BFLY_STEP_BUTTERFLY || C->perm_in || C->perm_out) return 0;
+    if (C->complex_in != C->complex_first || C->complex_in != C->complex_last || C->complex_in != C->complex_out) return 0;
+    const bfly_node *N = Q->node;
+    while (N->kind != BFLY_NODE_BUTTERFLY) N++;
+    return write_row(plan, N, C->step[0].P);
 }
 
 int bfly_plan_build(bfly_plan *plan)
