@@ -71,10 +71,9 @@ static BFLY_INLINE void bfly_program_set(bfly_program *P, int op, int order, int
     bfly_put_pass(P, A, low, logn - above, e, above, 0);
     for (int i = 1, done = e; i < passes; i++, done += e) {
         A += step;
-        e = above - done - 2 * (passes - 1 - i);
-        if (most > 2 && e > most) e = most;
-        const int pairs = most < 3 || e < 3 ? BFLY_PASS_PAIRS2 : e == 3 ? BFLY_PASS_PAIRS3 : BFLY_PASS_PAIRS4;
-        bfly_put_pass(P, A, pairs, 0, e, above, done);
+        const int left = above - done - 2 * (passes - 1 - i);
+        e = most < 3 ? 2 : left < most ? left : most;
+        bfly_put_pass(P, A, e == 2 ? BFLY_PASS_PAIRS2 : e == 3 ? BFLY_PASS_PAIRS3 : BFLY_PASS_PAIRS4, 0, e, above, done);
     }
 }
 
