@@ -211,3 +211,13 @@ def test_many_equal_cross_ratios_say_nothing():
     partners = _partners(t, n // 2, n // 2)
     known = np.flatnonzero(partners >= 0)
     assert len(known) > n // 2 and (known + partners[known] == n).all()
+
+
+@pytest.mark.parametrize("name", ["hadamard", "hartley", "dct2", "dst3", "dct4"])
+def test_small_rows_and_columns_in_any_order_drown_in_noise(name):
+    n = 64
+    for seed in range(3):
+        rng = np.random.default_rng([n, seed, 7])
+        target = sweep.CHANGES["scaled+both"][0](sweep.transforms(n)[name], rng)
+        found = pyfly.learn(sweep.CHANGES["1e-1"][0](target, rng))
+        assert found.relative_error < 0.1 and found.verify(target) < 0.1, (seed, found)

@@ -157,9 +157,9 @@ def _hartley_transform(x, axis):
 
 
 def _hadamard_transform(x, axis):
-    from pyfly._functions import butterfly_multiply
+    from pyfly._functions import fwht
 
-    return butterfly_multiply(_signs(x.shape[axis]), x, tied=True, axis=axis)
+    return fwht(x, norm="ortho", axis=axis)
 
 
 @cache

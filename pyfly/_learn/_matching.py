@@ -45,8 +45,8 @@ _ENOUGH = 1024
 _STEP, _STEPS = 0.3, 3
 # Columns to compare rows on; correlation of rows that are the same but for noise.
 _SOME, _CLOSE = 64, 0.9
-# Mean difference of sizes up to which they are all the same but for noise.
-_EQUAL = 0.25
+# Large rows looked at; mean difference of sizes up to which they are all the same but for noise.
+_LARGE, _EQUAL = 6, 0.25
 # Variance of the squares of a row that moves no other.
 _FLAT = 0.1
 # Rows that may begin another path.
@@ -55,6 +55,8 @@ _BRANCHES = 3
 _SLAB = 64
 # Rounds of naming columns by rows and rows by columns.
 _NAMING = 30
+# Parts of a path and numbers of paths that are tried while more than this relative error is left.
+_PARTS, _ATTEMPTS, _GOOD = (1, 0.5, 0.25), 3, 0.15
 # Relative error below which the answer is not by chance, and below which there is none better.
 _FITS, _EXACT = 0.5, 1e-7
 
@@ -75,60 +77,70 @@ def matched(target):
     if balanced is None:
         return None
     rows, columns, unitary = balanced
-    some = np.abs(unitary[probes(len(target))]) * np.sqrt(len(target))
-    # signs alone, but for a row that is lost in noise; every basis has some rows of this kind
-    if np.sort(np.abs(some - 1).mean(axis=1))[-2] < _EQUAL:
-        return _dyadic(target, rows, columns, unitary)
-    return _cosines(target, rows, columns, unitary)
-
-
-def _cosines(target, rows, columns, unitary):
-    """Find a basis with rows on paths."""
-    norm = np.sqrt(square(target))
-    across = transposed(unitary)
-    best = (_FITS * norm, None)
-    for flipped, known, places in _guesses(unitary, across, rows, columns):
-        turned = known.turned
-        if flipped:
-            turned, places = not (turned or known.basis.symmetric), places[::-1]
-        (p, _), (q, signs) = places
-        left, right, rest = _scales(target, known.basis, turned, p, q, signs / columns)
-        if rest < best[0]:
-            best = rest, _found(known.basis, turned, p, left, q, right, (rest / norm) ** 2)
-        if rest < _EXACT * norm:
-            break
+    # signs alone, in large rows and columns: small ones are noise, and every basis has some rows of this kind
+    some, weight = np.argsort(rows, kind="stable")[:_LARGE], _reliability(columns)
+    uneven = np.abs(np.abs(unitary[some]) * np.sqrt(len(target)) - 1) @ weight / weight.sum()
+    best = _dyadic(target, rows, columns, unitary) if np.sort(uneven)[-2] < _EQUAL else (_FITS, None)
+    if best[0] >= _GOOD:
+        best = min(best, _cosines(target, rows, columns, unitary), key=lambda pair: pair[0])
     return best[1]
 
 
-def _dyadic(target, rows, columns, unitary):
-    """Find T = D1 P H P' D2 with the Walsh-Hadamard matrix H.
+def _cosines(target, rows, columns, unitary):
+    """Find a basis with rows on paths: what it leaves, relative, and the product or None."""
+    norm = np.sqrt(square(target))
+    across = transposed(unitary)
+    best = (_FITS, None)
+    for flipped, side, basis, turned, part, first in _ways(unitary, across, rows, columns):
+        if not first and best[0] < _GOOD:
+            break
+        places = side.guess(basis, turned, part)
+        if places is None:
+            continue
+        if flipped:
+            turned, places = not (turned or basis.symmetric), places[::-1]
+        (p, _), (q, signs) = places
+        left, right, rest = _scales(target, basis, turned, p, q, signs / columns)
+        if rest / norm < best[0]:
+            best = rest / norm, _found(basis, turned, p, left, q, right, (rest / norm) ** 2)
+        if best[0] < _EXACT:
+            break
+    return best
 
-    Free of signs its entries are (-1)^(a b), and some columns are the digits of a.
+
+def _dyadic(target, rows, columns, unitary):
+    """Find T = D1 P H P' D2 with the Walsh-Hadamard matrix H: what it leaves, relative, and the product or None.
+
+    Free of signs its entries are (-1)^(a b): some rows are the digits of b, and all others products of these.
     """
     n = len(unitary)
-    place = np.zeros(n, int)
-    # any digits will do: those that tell more rows apart
-    signs = unitary * unitary[:, :1] < 0
-    signs ^= signs[:1]
-    kinds = 1
-    for column in signs.T:
-        finer = 2 * place + column
-        count = np.count_nonzero(np.bincount(finer))
-        if count == 2 * kinds:
-            place, kinds = finer, count
-        if kinds == n:
+    order, weight = np.argsort(rows, kind="stable"), _reliability(columns)
+    signs = np.sign(unitary[order] * np.sign(unitary[order[0]]))
+    products, place = np.ones((1, n), np.float32), np.zeros(n, int)
+    for row in signs:
+        # large rows come first; one that is no product of those before is the next digit
+        if (np.abs(products @ (row * weight)) < 0.5 * weight.sum()).all():
+            place += len(products) * (row < 0)
+            products = np.concatenate([products, products * row])
+        if len(products) == n:
             break
-    if kinds < n:
-        return None
-    inner = HADAMARD.backward((unitary * np.sign(unitary[:, :1]))[np.argsort(place)], 0)
-    where = np.abs(inner).argmax(axis=0)
-    if len(np.unique(where)) < n:
-        return None
-    signs = np.sign(inner[where, np.arange(n)])
-    del inner
+    if len(products) < n:
+        return _FITS, None
+    sides = _Naming(unitary, transposed(unitary), rows, columns)
+    named = sides.by_columns(_Basis(HADAMARD, False, n), place, np.sign(unitary[order[0]]))
+    if named is None:
+        return _FITS, None
     norm = np.sqrt(square(target))
+    (place, _), (where, signs) = named
     left, right, rest = _scales(target, HADAMARD, False, place, where, signs / columns)
-    return _found(HADAMARD, False, place, left, where, right, (rest / norm) ** 2) if rest < _FITS * norm else None
+    if not rest < _FITS * norm:
+        return _FITS, None
+    return rest / norm, _found(HADAMARD, False, place, left, where, right, (rest / norm) ** 2)
+
+
+def _reliability(factors):
+    """Weights of rows or columns by their factors: a small one says little where there is noise."""
+    return (1 / (1 + (factors / np.median(factors)) ** 2)).astype(np.float32)
 
 
 class _Basis:
@@ -164,23 +176,25 @@ class _Basis:
         return self._forward(x, 1)
 
 
-def _guesses(unitary, across, rows, columns):
-    """Whether it is the transpose, bases V, and places and signs: V whose paths are as long as those of Q first."""
-    n, sides = len(unitary), {}
+def _ways(unitary, across, rows, columns):
+    """Whether it is the transpose, the side, the bases, the part of its path, and whether this is the first attempt.
+
+    Paths as long as that of Q come first. In noise they may leave the right way: beginnings and others are tried too.
+    """
+    n = len(unitary)
     flatness = _flatness(unitary)
     # rows that move no other break paths: of the two sides the one with fewer of them
     ways = sorted((False, True), key=lambda flipped: np.count_nonzero(flatness[flipped] < _FLAT))
-    for exact, flipped in product((True, False), ways):
-        if flipped not in sides:
-            views = (across, unitary, columns, rows) if flipped else (unitary, across, rows, columns)
-            sides[flipped] = _Side(*views, flatness[flipped])
-        side = sides[flipped]
-        count = len(side.path[0])
-        for basis, turned, parts in _VIEWS if count > min(_STEPS, n // 8) else ():
-            if (parts * count == n) == exact:
-                guess = side.guess(basis, turned)
-                if guess is not None:
-                    yield flipped, *guess
+    for attempt in range(_ATTEMPTS):
+        sides = {}
+        for part, exact, flipped in product(_PARTS, (True, False), ways):
+            if flipped not in sides:
+                views = (across, unitary, columns, rows) if flipped else (unitary, across, rows, columns)
+                sides[flipped] = _Side(*views, flatness[flipped], attempt)
+            count = len(sides[flipped].path[0])
+            for basis, turned, parts in _VIEWS if part * count > min(_STEPS, n // 8) else ():
+                if (parts * count == n) == exact:
+                    yield flipped, sides[flipped], basis, turned, part, part == 1 and attempt == 0
 
 
 def _transforms(basis, turned):
@@ -212,7 +226,37 @@ def _kinds(row):
     return round(np.log2(1 + np.count_nonzero(np.diff(squares) > _SAME)))
 
 
-class _Side:
+class _Naming:
+    """The rows and columns of a balanced matrix, named by those of a basis V."""
+
+    def __init__(self, unitary, across, rows, columns):
+        self._unitary, self._across = unitary, across
+        self._weights = [_reliability(rows), _reliability(columns)]
+
+    def by_columns(self, known, place, sign):
+        """The same when the columns are named first, some of them wrongly, or two by one name."""
+        rows = _named(known.rows(_placed(self._unitary, place, sign * self._weights[1])))
+        return self.by_rows(known, *rows)
+
+    def by_rows(self, known, place, sign):
+        """Name all columns by the named rows, then all rows by those, until nothing changes."""
+        rows = place, sign
+        for _ in range(_NAMING):
+            before, images = rows, known.columns(_placed(self._across, rows[0], rows[1] * self._weights[0]))
+            columns = _named(images)
+            images = known.rows(_placed(self._unitary, columns[0], columns[1] * self._weights[1]))
+            rows = _named(images)
+            if (rows[0] == before[0]).all():
+                break
+        if min(np.count_nonzero(named[0] >= 0) for named in (rows, columns)) < len(place) // 2:
+            return None
+        rows = _filled(rows, images)
+        if (columns[0] < 0).any():
+            columns = _filled(columns, known.columns(_placed(self._across, rows[0], rows[1] * self._weights[0])))
+        return rows, columns
+
+
+class _Side(_Naming):
     """The rows of a balanced matrix and their paths.
 
     Attributes
@@ -221,32 +265,34 @@ class _Side:
         Rows along the longest path met, and their signs.
     """
 
-    def __init__(self, unitary, across, rows, columns, flatness):
-        self._unitary, self._across, self._flatness = unitary, across, flatness
-        # a small row or column says little where there is noise
-        self._weights = [1 / (1 + (factor / np.median(factor)) ** 2) for factor in (rows, columns)]
+    def __init__(self, unitary, across, rows, columns, flatness, attempt=0):
+        super().__init__(unitary, across, rows, columns)
+        self._flatness = flatness
         self.path = (np.empty(0, int), np.empty(0))
         n = len(unitary)
         uneven = np.flatnonzero(flatness > _FLAT)
         uneven = uneven[np.argsort(rows[uneven], kind="stable")[:_CANDIDATES]]
         # a row with many different sizes is the start of a long path
-        starts = sorted(uneven, key=lambda row: -_kinds(unitary[row]))[:_STARTS]
+        starts = sorted(uneven, key=lambda row: -_kinds(unitary[row]))[attempt::_ATTEMPTS][:_STARTS]
+        large = np.argsort(rows, kind="stable")[:_LARGE]
         for start in starts:
             weight = n * unitary[start] ** 2 - 1
-            some = (unitary[probes(n)] * weight) @ across
-            some[np.arange(len(some)), probes(n)] = 0
+            some = (unitary[large] * weight) @ across
+            some[np.arange(len(large)), large] = 0
             if np.median(np.abs(some).max(axis=1)) < _STEP:
                 break
-            steps = [self._moved(weight)]
-            path = walk(steps, int(start), np.ones(n, np.float32), _STEP)
-            if 4 * len(path[0]) < n:
-                # over a row lost in noise: cos 4a = 2 cos^2 2a - 1
-                steps.append(self._moved(2 * weight**2 - 1))
+            # all columns alike, as is right where there is no noise, or those most that can be trusted
+            for trust in (1, self._weights[1] / self._weights[1].mean()):
+                steps = [self._moved(weight * trust)]
                 path = walk(steps, int(start), np.ones(n, np.float32), _STEP)
-            if len(path[0]) > len(self.path[0]):
-                self.path, self._steps = path, steps
-            if 4 * len(path[0]) >= n:
-                break
+                if 4 * len(path[0]) < n:
+                    # over a row lost in noise: cos 4a = 2 cos^2 2a - 1
+                    steps.append(self._moved((2 * weight**2 - 1) * trust))
+                    path = walk(steps, int(start), np.ones(n, np.float32), _STEP)
+                if len(path[0]) > len(self.path[0]):
+                    self.path, self._steps = path, steps
+                if 4 * len(self.path[0]) >= n:
+                    return
 
     def _moved(self, weight):
         """Q diag(weight) Q^T; as many columns of Q as make the chance entries small."""
@@ -257,8 +303,8 @@ class _Side:
         part = self._across[some]
         return transposed(part * (weight[some, None] * np.float32(n / _ENOUGH))) @ part
 
-    def guess(self, basis, turned):
-        """V with place and sign in V of all rows, and of all columns; None where its path is another."""
+    def guess(self, basis, turned, part):
+        """Places and signs of rows and columns in V, from a part of the path; None where the path of V is another."""
         known, first = _Basis(basis, turned, len(self._unitary)), self.path[0][0]
         # an order that was there stays: that of the columns, in which the same row stands, or that of the rows
         for start in (*known.like(self._unitary[first], first), first, 1):
@@ -268,19 +314,15 @@ class _Side:
         ends = [
             steps[0][path[0][-1], path[0][-1]] for steps, path in ((self._steps, self.path), (known.steps, known.path))
         ]
-        if len(known.path[0]) == len(self.path[0]) and ends[0] * ends[1] < -(_STEP**2):
+        if part == 1 and len(known.path[0]) == len(self.path[0]) and ends[0] * ends[1] < -(_STEP**2):
             return None
-        places = self._places(known)
-        return None if places is None else (known, places)
-
-    def _places(self, known):
         n = len(self._unitary)
-        place, sign = np.full(n, -1), np.zeros(n)
-        _assign(place, sign, *self.path, *known.path)
-        if known.free.any() and 8 * len(self.path[0]) >= n:
+        place, sign, count = np.full(n, -1), np.zeros(n), int(part * len(self.path[0]))
+        _assign(place, sign, self.path[0][:count], self.path[1][:count], *known.path)
+        if part == 1 and known.free.any() and 8 * count >= n:
             self._branch(known, place, sign)
         known.steps = None
-        return self._name(known, place, sign)
+        return self.by_rows(known, place, sign)
 
     def _branch(self, known, place, sign):
         """Name the rows of other paths, which begin with a flat row or with one that follows itself."""
@@ -318,23 +360,6 @@ class _Side:
             if best is None or best[0] < 1.02 * most:
                 break
             most, place[:], sign[:] = best
-
-    def _name(self, known, place, sign):
-        """Name all columns by the named rows, then all rows by those, until nothing changes."""
-        rows = place, sign
-        for _ in range(_NAMING):
-            before, images = rows, known.columns(_placed(self._across, rows[0], rows[1] * self._weights[0]))
-            columns = _named(images)
-            images = known.rows(_placed(self._unitary, columns[0], columns[1] * self._weights[1]))
-            rows = _named(images)
-            if (rows[0] == before[0]).all():
-                break
-        if min(np.count_nonzero(named[0] >= 0) for named in (rows, columns)) < len(place) // 2:
-            return None
-        rows = _filled(rows, images)
-        if (columns[0] < 0).any():
-            columns = _filled(columns, known.columns(_placed(self._across, rows[0], rows[1] * self._weights[0])))
-        return rows, columns
 
 
 def _scales(target, basis, turned, rows, columns, right):
