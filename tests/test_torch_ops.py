@@ -234,6 +234,74 @@ def test_gradients_per_sample_and_hessians_with_torch_func():
     assert torch.equal(jacobian, torch.eye(4, dtype=D)[perm])
 
 
+def calls_with_derivatives():
+    perm = torch.randperm(8)
+    x = torch.randn(3, 8, dtype=Z, requires_grad=True)
+    layer = pt.Butterfly(8, 8, bias=False, dtype=D)
+    chain = pt.BPBP(8, 8, bias=False, permutation="learn", dtype=D)
+    return [
+        (pt.butterfly_multiply, (factors(8, lead=(3,), requires_grad=True), x)),
+        (lambda w, x: pt.butterfly_multiply(w, x, op="C", tied=True), (factors(8, True, Z, requires_grad=True), x)),
+        (pt.relaxed_permute, (torch.rand(2, 3, dtype=D, requires_grad=True), x)),
+        (lambda x: pt.permute(perm, x), (x,)),
+        (lambda w, x: torch.func.functional_call(layer, {"twiddle": w}, x), (layer.twiddle, x.real.detach())),
+        (lambda w, x: torch.func.functional_call(chain, {"twiddle": w}, x), (chain.twiddle, x.real.detach())),
+    ]
+
+
+@pytest.mark.parametrize("which", range(6))
+def test_forward_and_batched_derivatives(which):
+    call, args = calls_with_derivatives()[which]
+    args = tuple(arg.requires_grad_() for arg in args)
+    forward = dict(check_forward_ad=True, check_batched_forward_grad=True)
+    assert torch.autograd.gradcheck(call, args, fast_mode=True, check_batched_grad=True, **forward)
+    assert torch.autograd.gradgradcheck(call, args, fast_mode=True, check_batched_grad=True, check_fwd_over_rev=True)
+    # a tangent is there without gradients too
+    primals, tangents = [arg.detach() for arg in args], [torch.randn_like(arg) for arg in args]
+    want = torch.func.jvp(call, tuple(primals), tuple(tangents))[1]
+    with torch.autograd.forward_ad.dual_level(), torch.no_grad():
+        duals = [torch.autograd.forward_ad.make_dual(*pair) for pair in zip(primals, tangents, strict=True)]
+        got = torch.autograd.forward_ad.unpack_dual(call(*duals)).tangent
+    assert_close(got, want, 8, 100)
+
+
+def test_jacobians_and_hessians_of_every_strategy_agree():
+    w, x = factors(4), torch.randn(5, 4, dtype=D)
+
+    def loss(w):
+        return pt.butterfly_multiply(w, x).pow(3).sum()
+
+    functional, func = torch.autograd.functional, torch.func
+    want = functional.hessian(loss, w)
+    for got in (
+        functional.hessian(loss, w, vectorize=True),
+        functional.hessian(loss, w, vectorize=True, outer_jacobian_strategy="forward-mode"),
+        func.jacfwd(func.jacfwd(loss))(w),
+        func.jacrev(func.jacfwd(loss))(w),
+    ):
+        assert torch.allclose(got, want, rtol=1e-12)
+    matrix = pt.butterfly_multiply(w, torch.eye(4, dtype=D)).mT
+    for strategy in ("reverse-mode", "forward-mode"):
+        got = functional.jacobian(lambda x: pt.butterfly_multiply(w, x), x[0], vectorize=True, strategy=strategy)
+        assert torch.allclose(got, matrix, rtol=1e-12)
+
+
+def test_derivatives_along_a_direction_with_factors_that_overlap_in_memory():
+    hadamard = torch.tensor([[1.0, 1.0], [1.0, -1.0]], dtype=D).expand(2, 2, 2, 2)
+    matrix = pt.butterfly_multiply(hadamard, torch.eye(4, dtype=D))
+    x = torch.randn(4, dtype=D)
+    assert torch.equal(torch.func.jacfwd(lambda x: pt.butterfly_multiply(hadamard, x))(x), matrix)
+    layer = pt.BP(8, 8, permutation="learn_shared", dtype=D)
+    parameters, x = dict(layer.named_parameters()), torch.randn(8, dtype=D)
+
+    def loss(parameters):
+        return torch.func.functional_call(layer, parameters, x).pow(3).sum()
+
+    got, want = torch.func.jacfwd(loss)(parameters), torch.func.grad(loss)(parameters)
+    assert all(torch.allclose(got[name], want[name]) for name in parameters)
+    torch.func.hessian(loss)(parameters)
+
+
 class Product(torch.nn.Module):
     def __init__(self):
         super().__init__()
@@ -306,3 +374,16 @@ def test_empty_batches():
     y.sum().backward()
     assert x.grad.shape == (0, 8)
     assert torch.equal(w.grad, torch.zeros_like(w))
+    call = pt.butterfly_multiply
+    assert torch.func.jvp(lambda x: call(w, x), (x.detach(),), (x.detach(),))[1].shape == (0, 8)
+    (g,) = torch.autograd.grad(call(w, x).pow(2).sum(), w, create_graph=True)
+    assert torch.equal(torch.autograd.grad(g.sum(), w)[0], torch.zeros_like(w))
+
+
+@pytest.mark.parametrize("which", range(7))
+def test_operators_take_empty_batches(which):
+    op, args = operator_calls()[which]
+    args = [a[:0].detach().requires_grad_() if isinstance(a, torch.Tensor) and a.dtype == Z else a for a in args]
+    if args[1].dtype != Z:
+        args[1] = torch.randn(0, 8)
+    torch.library.opcheck(op, tuple(args))

@@ -31,7 +31,7 @@ def _blocks(twiddle, k, stride, op, tied):
         blocks = twiddle[..., stride - 1 : 2 * stride - 1, :, :].unsqueeze(-4)
     else:
         blocks = twiddle[..., k, :, :, :]
-        blocks = blocks.reshape(*blocks.shape[:-3], -1, stride, 2, 2)
+        blocks = blocks.reshape(*blocks.shape[:-3], blocks.shape[-3] // stride, stride, 2, 2)
     blocks = blocks.movedim(-3, -1)
     if op in ("T", "C"):
         blocks = blocks.transpose(-3, -2)
@@ -39,13 +39,13 @@ def _blocks(twiddle, k, stride, op, tied):
 
 
 def _pairs(x, stride):
-    return x.reshape(*x.shape[:-1], -1, 1, 2, stride)
+    return x.reshape(*x.shape[:-1], x.shape[-1] // (2 * stride), 1, 2, stride)
 
 
 def _act(blocks, x, stride):
     """Stage times vectors of shape (..., n)."""
     y = (blocks * _pairs(x, stride)).sum(-2)
-    return y.reshape(*y.shape[:-3], -1)
+    return y.reshape(*y.shape[:-3], y.shape[-3] * 2 * stride)
 
 
 def _act_adjoint(blocks, g, stride):
@@ -58,6 +58,11 @@ def _outer(g, x, stride, like):
     return out if like.is_complex() else out.real if out.is_complex() else out
 
 
+def _summed(gradient, shape):
+    """Sum over the sizes along which an operand was broadcast."""
+    return gradient if gradient.shape == shape else gradient.sum_to_size(shape)
+
+
 def _gather(twiddle, outers, op, tied):
     """Gradient of the factors from {(place, stride): gradient of the blocks as they act}, summed over the batch."""
     grads = []
@@ -68,7 +73,7 @@ def _gather(twiddle, outers, op, tied):
             m = m.conj()
         m = m.movedim(-1, -3)
         m = m.sum(-4) if tied else m.reshape(*m.shape[:-4], m.shape[-4] * stride, 2, 2)
-        grads.append(m.sum_to_size(*twiddle.shape[: -3 if tied else -4], *m.shape[-3:]).resolve_conj())
+        grads.append(_summed(m, (*twiddle.shape[: -3 if tied else -4], *m.shape[-3:])).resolve_conj())
     if not grads:
         return torch.zeros_like(twiddle)
     return torch.cat(grads, -3) if tied else torch.stack(grads, -4)
@@ -97,7 +102,7 @@ def multiply_grad(twiddle, x, grad, op, increasing_stride, tied):
     for (k, stride), seen in zip(order[::-1], inputs[::-1], strict=True):
         outers[k, stride] = _outer(grad, seen, stride, twiddle)
         grad = _act_adjoint(_blocks(twiddle, k, stride, op, tied), grad, stride)
-    return _gather(twiddle, outers, op, tied), grad.sum_to_size(x.shape).clone()
+    return _gather(twiddle, outers, op, tied), _summed(grad, x.shape).clone()
 
 
 def multiply_second(twiddle, x, grad, d_twiddle, d_x, op, increasing_stride, tied):
@@ -118,7 +123,7 @@ def multiply_second(twiddle, x, grad, d_twiddle, d_x, op, increasing_stride, tie
         outers[k, stride] = _outer(b, s, stride, twiddle) + _outer(a, y, stride, twiddle)
         a = _act_adjoint(block, a, stride) + _act_adjoint(d_block, b, stride)
         b = _act_adjoint(block, b, stride)
-    return _gather(twiddle, outers, op, tied), a.sum_to_size(x.shape).clone(), t
+    return _gather(twiddle, outers, op, tied), _summed(a, x.shape).clone(), t
 
 
 # ---- relaxed permutations --------------------------------------------------------------------------------------------
@@ -126,7 +131,7 @@ def multiply_second(twiddle, x, grad, d_twiddle, d_x, op, increasing_stride, tie
 
 def _shuffle(x, size, which, inverse=False):
     """P_a, P_b or P_c on every contiguous block of ``size`` entries."""
-    z = x.reshape(*x.shape[:-1], -1, size)
+    z = x.reshape(*x.shape[:-1], x.shape[-1] // size, size)
     if which == 0:
         pairs = (2, size // 2) if inverse else (size // 2, 2)
         z = z.reshape(*z.shape[:-1], *pairs).transpose(-1, -2)
@@ -157,7 +162,7 @@ def _gather_prob(prob, sums):
         return torch.zeros_like(prob)
     levels = prob.shape[-2]
     rows = [torch.stack([sums[level, which] for which in range(3)], -1) for level in range(levels)]
-    return torch.stack(rows, -2).sum_to_size(prob.shape)
+    return _summed(torch.stack(rows, -2), prob.shape)
 
 
 def relaxed(prob, x, transposed):
@@ -180,7 +185,7 @@ def relaxed_grad(prob, x, grad):
     for (level, which, size), move in zip(steps[::-1], moves[::-1], strict=True):
         sums[level, which] = _inner(grad, move, prob)
         grad = grad + prob[..., level, which, None] * _move(grad, size, which, True)
-    return _gather_prob(prob, sums), grad.sum_to_size(x.shape).clone()
+    return _gather_prob(prob, sums), _summed(grad, x.shape).clone()
 
 
 def relaxed_second(prob, x, grad, d_prob, d_x):
@@ -201,4 +206,4 @@ def relaxed_second(prob, x, grad, d_prob, d_x):
         sums[level, which] = _inner(b, move_t, prob) + _inner(a, move_y, prob)
         back = _move(b, size, which, True)
         a, b = a + p * _move(a, size, which, True) + dp * back, b + p * back
-    return _gather_prob(prob, sums), a.sum_to_size(x.shape).clone(), t
+    return _gather_prob(prob, sums), _summed(a, x.shape).clone(), t

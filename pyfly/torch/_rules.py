@@ -10,6 +10,7 @@ import contextlib
 import functools
 
 import torch
+from torch.autograd import forward_ad
 
 from pyfly.torch import _reference
 from pyfly.torch._ops import (
@@ -35,12 +36,14 @@ _ADJOINT = {"N": "C", "T": "conj", "C": "N", "conj": "T"}
 # The dispatcher and the autograd formula of a registered operator cost several times what the kernel takes for a short
 # vector. So eager code calls kernels on plain CPU tensors itself, through a torch.autograd.Function where a derivative
 # may be wanted; whatever must see an operator (tracers, modes, subclasses, other devices) goes through the dispatcher.
-# The transforms of torch.func (grad, vjp, jvp and their nests) enter only Functions, in another form. The names below
-# are private to torch: without them the registered formula serves, more slowly and without transforms.
+# The transforms of torch.func (grad, vjp, jvp and their nests) and forward differentiation enter only Functions, in
+# another form. The names below are private to torch: without them the registered formula serves, more slowly and
+# without transforms.
 _transforming = getattr(torch._C, "_are_functorch_transforms_active", lambda: False)
 _below_autograd = getattr(torch._C, "_AutoDispatchBelowAutograd", contextlib.nullcontext)
 _modes = getattr(torch._C, "_len_torch_dispatch_stack", lambda: 1)
 _tracing = getattr(torch._C, "_get_tracing_state", lambda: True)
+_batched = getattr(torch._C._functorch, "is_legacy_batchedtensor", lambda tensor: True)
 _PLAIN = (torch.Tensor, torch.nn.Parameter)
 _eager = {}
 _transformable = {}
@@ -50,7 +53,7 @@ def apply(op, factors, x, *args):
     """Call a registered operator by the shortest way that keeps its derivatives."""
     if torch.compiler.is_compiling():
         return op(factors, x, *args)
-    if _transforming():
+    if _watched():
         return _transformable[op].apply(factors, x, *args)
     if torch.is_grad_enabled() and _differentiable(factors, x, *args):
         return _eager[op](factors, x, *args)
@@ -63,20 +66,25 @@ def multiply_squeezed(factors, x, *options):
     A view of the factors is an operation for autograd, forward and backward, and costs more than the kernel for a short
     vector. So the function that records the product sees to them.
     """
-    if torch.is_grad_enabled() and not torch.compiler.is_compiling() and not _transforming():
+    if torch.is_grad_enabled() and not torch.compiler.is_compiling() and not _watched():
         if factors.requires_grad or x.requires_grad:
             return _product(_direct(factors, x), 2, *options)(factors, x)
     return apply(multiply_op, factors.view(factors.shape[2:]), x, *options)
 
 
+def _watched():
+    """Whether a tensor may be one of a transform, or carry a tangent."""
+    return _transforming() or getattr(forward_ad, "_current_level", 0) >= 0
+
+
 def _direct(factors, x):
-    """Whether nobody but the C kernel has to see these tensors; transforms apart."""
+    """Whether nobody but the C kernel has to see these tensors; transforms and tangents apart."""
     return _plain(factors, x) and not _modes() and not _tracing()
 
 
 def direct(factors, x):
     """Whether nobody but the C kernel has to see these tensors."""
-    return not torch.compiler.is_compiling() and not _transforming() and _direct(factors, x)
+    return not torch.compiler.is_compiling() and not _watched() and _direct(factors, x)
 
 
 def _run(op, factors, x, *args):
@@ -95,7 +103,7 @@ def _plain(a, b):
         and type(b) in _PLAIN
         and a.is_cpu
         and b.is_cpu
-        and not (a.is_neg() or b.is_neg() or a.is_conj() or b.is_conj())
+        and not (a.is_neg() or b.is_neg() or a.is_conj() or b.is_conj() or _batched(a) or _batched(b))
     )
 
 
@@ -164,7 +172,7 @@ def _product(plain, lead, *options):
     def backward(ctx, g):
         factors, x = ctx.saved_tensors
         need_w, need_x = ctx.needs_input_grad
-        if plain and ctx.known and need_w and need_x and not torch.is_grad_enabled() and _direct(g, x) and x.numel():
+        if plain and ctx.known and need_w and need_x and not torch.is_grad_enabled() and direct(g, x) and x.numel():
             return gradients_of_one(factors, x, g, ctx.known, *options)
         squeezed = factors.view(factors.shape[lead:]) if lead else factors
         gw, gx = _product_gradients(squeezed, x, g, options, need_w, need_x)
@@ -208,12 +216,20 @@ def _permute_tangent(ctx, _, d_x, __):
 
 
 def _tangent(reference):
-    """Forward derivative of an operator, through the same function in torch operations."""
+    """Forward derivative of an operator, through the same function in torch operations.
+
+    The gradient is linear in the vector it is given, and its adjoint is the derivative. So no tensor gets a second
+    tangent, which torch refuses below a level of forward differentiation and to operands that overlap in memory.
+    """
 
     def jvp(ctx, *tangents):
-        at = ctx.saved_tensors
-        along = tuple(torch.zeros_like(p) if t is None else t for p, t in zip(at, tangents, strict=False))
-        return torch.func.jvp(lambda *tensors: reference(*tensors, *ctx.options), at, along)[1]
+        # torch stops forward differentiation here, but transforms around this one need theirs: only its own tangents go
+        with forward_ad._set_fwd_grad_enabled(True):
+            at = tuple(forward_ad.unpack_dual(tensor).primal for tensor in ctx.saved_tensors)
+            along = tuple(torch.zeros_like(p) if t is None else t for p, t in zip(at, tangents, strict=False))
+            y, gradient = torch.func.vjp(lambda *tensors: reference(*tensors, *ctx.options), *at)
+            zeros = tuple(map(torch.zeros_like, y)) if isinstance(y, tuple) else torch.zeros_like(y)
+            return torch.func.vjp(gradient, zeros)[1](along)[0]
 
     return jvp
 
