@@ -13,9 +13,11 @@ from torch import nn
 from pyfly import _raw
 from pyfly.torch import _init, _ops
 from pyfly.torch._functional import butterfly_multiply, permute, relaxed_permute
-from pyfly.torch._layers import StructuredLinear, as_size, next_power_of_two, structured
-from pyfly.torch._ops import VECTOR_TYPES
+from pyfly.torch._layers import Structured, StructuredLinear, as_array, as_complex, as_size, next_power_of_two
+from pyfly.torch._ops import VECTOR_TYPES, working_type
 from pyfly.torch._rules import direct
+
+_INTEGERS = (torch.int8, torch.int16, torch.int32, torch.int64, torch.uint8)
 
 
 def _permuted(perm, x):
@@ -27,6 +29,10 @@ def _permuted(perm, x):
     return x.index_select(-1, perm)
 
 
+def _kind(module):
+    return None if isinstance(module, nn.Identity) else "learn_shared" if module.shared else "learn"
+
+
 def _none():
     """The indices of a module that is no permutation by indices."""
     return None
@@ -34,13 +40,13 @@ def _none():
 
 def bit_reversal(n):
     """Indices of the bit reversal of n = 2^L entries."""
-    perm = torch.zeros(1, dtype=torch.int64)
+    perm = torch.zeros(1, dtype=torch.int64, device="cpu")
     while perm.numel() < n:
         perm = torch.cat((2 * perm, 2 * perm + 1))
     return perm
 
 
-class LearnablePermutation(nn.Module):
+class LearnablePermutation(Structured):
     """Permutation of n entries given by three choices a level, relaxed while it is learnt.
 
     Parameters
@@ -70,19 +76,30 @@ class LearnablePermutation(nn.Module):
     tensor([0., 4., 2., 6., 1., 5., 3., 7.])
     """
 
+    _structured = ("logits",)
+
     def __init__(self, n, shared=False, device=None, dtype=None):
         super().__init__()
-        as_size("n", n)
-        if n & (n - 1):
+        self.n, self.shared = as_size("n", n), bool(shared)
+        if self.n & (self.n - 1):
             raise ValueError(f"n = {n} must be a power of two")
-        self.n, self.shared = n, bool(shared)
-        self._levels = max(n.bit_length() - 2, 0)
+        self._levels = max(self.n.bit_length() - 2, 0)
         rows = min(1, self._levels) if shared else self._levels
-        self.logits = structured(torch.randn(rows, 3, dtype=dtype, device=device))
-        self.register_buffer("rounded", torch.zeros((), dtype=torch.bool, device=device))
-        self.register_buffer("_perm", torch.arange(n, device=device), persistent=False)
-        # the same as the buffer, for control flow that does not read a tensor
-        self._hard = False
+        self.logits = nn.Parameter(torch.empty(rows, 3, dtype=dtype, device=device))
+        self.register_buffer("rounded", torch.empty((), dtype=torch.bool, device=device))
+        self.register_buffer("_perm", torch.empty(self.n, dtype=torch.int64, device=device), persistent=False)
+        self.reset_parameters()
+
+    def reset_parameters(self):
+        """Start again with random logits, relaxed."""
+        nn.init.normal_(self.logits)
+        torch.arange(self.n, out=self._perm)
+        self.relax_()
+
+    def kept(self, x):
+        """The share of the mean square of x that is left by the relaxed permutation, a mean of permutations."""
+        with torch.no_grad():
+            return self(x).square().mean() / x.square().mean()
 
     def _indices(self):
         """The indices of a permutation that is hard; None for others."""
@@ -106,6 +123,7 @@ class LearnablePermutation(nn.Module):
     def relax_(self):
         """Undo ``round_``. Returns self."""
         self.rounded.fill_(False)
+        # the same as the buffer, for control flow that does not read a tensor
         self._hard = False
         return self
 
@@ -129,9 +147,14 @@ class LearnablePermutation(nn.Module):
 class FixedPermutation(nn.Module):
     """Permutation of the last axis by indices that are part of the state dict."""
 
-    def __init__(self, perm):
+    def __init__(self, perm, device=None):
         super().__init__()
-        self.register_buffer("perm", perm)
+        self._first = perm
+        self.register_buffer("perm", perm.to(device, copy=True))
+
+    def reset_parameters(self):
+        """The first indices again, for instance after ``to_empty``, which moves a layer from the meta device."""
+        self.perm.copy_(self._first)
 
     def _indices(self):
         return self._buffers["perm"]
@@ -149,31 +172,28 @@ class FixedPermutation(nn.Module):
 
 
 def _permutation_module(permutation, n, device, dtype):
+    if permutation is None:
+        return nn.Identity()
     if isinstance(permutation, str):
         if permutation == "bit_reversal":
-            return FixedPermutation(bit_reversal(n).to(device))
+            return FixedPermutation(bit_reversal(n), device)
         if permutation in ("learn", "learn_shared"):
             return LearnablePermutation(n, permutation == "learn_shared", device, dtype)
-    elif permutation is None:
-        return None
-    else:
-        perm = torch.as_tensor(permutation, device=device)
-        if (
-            perm.dtype == torch.int64
-            and perm.shape == (n,)
-            and torch.equal(perm.sort().values, torch.arange(n).to(perm))
-        ):
-            return FixedPermutation(perm.clone())
-        raise ValueError(f"permutation must hold every index of 0 .. {n - 1} once, as int64 of shape ({n},)")
-    raise ValueError(
-        f"permutation = {permutation!r} must be 'bit_reversal', 'learn', 'learn_shared', None or a tensor of indices"
-    )
+        raise ValueError(
+            f"permutation = {permutation!r} must be 'bit_reversal', 'learn', 'learn_shared', None or a tensor of "
+            f"indices"
+        )
+    perm = torch.as_tensor(permutation, device="cpu")
+    if perm.dtype in _INTEGERS and torch.equal(perm.sort().values.long(), torch.arange(n, device="cpu")):
+        return FixedPermutation(perm.long(), device)
+    raise ValueError(f"permutation must hold every index of 0 .. {n - 1} once, as integers of shape ({n},)")
 
 
 class BPChain(StructuredLinear):
     """Product of butterfly matrices and permutations, ``B_depth P_depth ... B_1 P_1``, as a layer; see `BP`, `BPBP`."""
 
     inits = ("random", "orthogonal", "identity", "fft", "ifft", "hadamard", "dct")
+    _options = ("complex", "tied", "init", "real_output")
 
     def __init__(
         self,
@@ -193,39 +213,66 @@ class BPChain(StructuredLinear):
         self.depth = as_size("depth", depth)
         self.complex, self.tied = bool(complex), bool(tied)
         self.real_output = bool(real_output) or not self.complex
-        self.n = next_power_of_two(max(in_features, out_features))
+        self.n = next_power_of_two(max(self.in_features, self.out_features))
         self.init = _init.name_of(init, self.inits)
         dtype = torch.get_default_dtype() if dtype is None else dtype
+        device = _init.place(device)
         if self.init == "dct":
-            twiddle, permutation = _dct_start(self, permutation, dtype, device)
-        else:
-            twiddle = self._start(dtype, device)
+            permutation = _dct_permutations(self, permutation)
         if not isinstance(permutation, (list, tuple)):
             permutation = [permutation] * self.depth
         if len(permutation) != self.depth:
             raise ValueError(f"permutation has {len(permutation)} entries, but there are {self.depth} factors B P")
-        self.twiddle = structured(torch.view_as_real(twiddle) if self.complex else twiddle)
-        self.permutations = nn.ModuleList(
-            _permutation_module(p, self.n, device, dtype) or nn.Identity() for p in permutation
-        )
+        self.permutations = nn.ModuleList(_permutation_module(p, self.n, device, dtype) for p in permutation)
+        self.twiddle = nn.Parameter(self._start(dtype, device))
         self._make_bias(bias, not self.real_output, dtype, device)
 
-    def _start(self, dtype, device, depth=None):
+    def _recipe(self):
+        # indices are in the state dict, so that any stand for them
+        kinds = ["bit_reversal" if isinstance(p, FixedPermutation) else _kind(p) for p in self.permutations]
+        return {**super()._recipe(), "permutation": kinds}
+
+    def reset_parameters(self):
+        """Start again as ``init`` says, for instance after ``to_empty``, which moves a layer from the meta device."""
+        for module in self.permutations:
+            if not isinstance(module, nn.Identity):
+                module.reset_parameters()
+        super().reset_parameters()
+
+    def _start(self, dtype, device):
         options = dict(complex=self.complex, tied=self.tied, increasing_stride=True, dtype=dtype, device=device)
-        if self.init in ("fft", "ifft", "hadamard"):
-            first = _init.factors(self.init, self.n, lead=(1,), **options)
-            rest = _init.factors("identity", self.n, lead=(self.depth - 1,), **options)
-            return torch.cat((first, rest))
-        twiddle = _init.factors(self.init, self.n, lead=(self.depth,), **options)
+        if self.init == "dct":
+            twiddle = _dct_factors(self, options)
+        elif self.init in ("fft", "ifft", "hadamard"):
+            twiddle = self._with_identities(self.init, options)
+        else:
+            twiddle = _init.factors(self.init, self.n, lead=(self.depth,), **options)
         if self.init == "random" and twiddle.numel():
-            # Zeros of the padding carry no variance, nor does the imaginary part that is left out.
-            lost = self.n / self.in_features * (2 if self.complex and self.real_output else 1)
-            twiddle *= lost ** (0.5 / (self.depth * (self.n.bit_length() - 1)))
-        return twiddle
+            # Stages make up in equal parts for what is lost: zeros of the padding carry no variance, nor does the
+            # imaginary part that is left out, and a relaxed permutation takes means.
+            kept = self.in_features / self.n / (2 if self.complex and self.real_output else 1) * self._kept(twiddle)
+            twiddle *= kept ** (-0.5 / (self.depth * (self.n.bit_length() - 1)))
+        return (torch.view_as_real(twiddle) if self.complex else twiddle).to(dtype)
+
+    def _with_identities(self, init, options):
+        """One factor that starts as named, the others as the identity."""
+        first = _init.factors(init, self.n, lead=(1,), **options)
+        return torch.cat((first, _init.factors("identity", self.n, lead=(self.depth - 1,), **options)))
+
+    def _kept(self, like):
+        """The share of the variance that relaxed permutations leave, by random vectors."""
+        kept, inputs = 1.0, self.in_features
+        for module in self.permutations:
+            if isinstance(module, LearnablePermutation):
+                x = torch.randn(32, self.n, dtype=like.dtype.to_real(), device=like.device)
+                x[:, inputs:] = 0
+                kept = kept * module.kept(x)
+            inputs = self.n
+        return kept
 
     def factors(self):
         """The factors as tensors, one butterfly matrix each, first applied first."""
-        twiddle = torch.view_as_complex(self.twiddle) if self.complex else self.twiddle
+        twiddle = as_complex(self.twiddle) if self.complex else self.twiddle
         return (twiddle.squeeze(0),) if self.depth == 1 else twiddle.unbind(0)
 
     def _without_derivatives(self, x):
@@ -234,12 +281,12 @@ class BPChain(StructuredLinear):
         For few vectors torch's views of the factors and the calls between the kernels cost several times the kernels.
         """
         twiddle = self._parameters.get("twiddle")  # not there where a parametrization computes it
-        if twiddle is None or x.dtype != twiddle.dtype or x.dim() == 0 or not direct(twiddle, x):
+        if twiddle is None or x.dtype != twiddle.dtype or x.dtype not in VECTOR_TYPES or not direct(twiddle, x):
             return None
-        kind = VECTOR_TYPES.get(x.dtype.to_complex() if self.complex else x.dtype)
+        kind = VECTOR_TYPES[x.dtype.to_complex() if self.complex else x.dtype]
         perms = [getattr(module, "_indices", _none)() for module in self.permutations]
         usable = [perm is not None and perm.is_cpu and perm.is_contiguous() for perm in perms]
-        if kind is None or not all(usable) or not twiddle.is_contiguous():
+        if not all(usable) or not twiddle.is_contiguous():
             return None
         x = x.contiguous()
         y = torch.empty_like(x, dtype=x.dtype.to_complex()) if self.complex else torch.empty_like(x)
@@ -265,7 +312,11 @@ class BPChain(StructuredLinear):
             y = self._product(x)
         if y.shape[-1] != self.out_features:
             y = y[..., : self.out_features]
-        return y.real if self.complex and self.real_output else y
+        if not (self.complex and self.real_output):
+            return y
+        # no complex numbers of reduced precision are computed with
+        reduced = working_type(self.twiddle.dtype) != self.twiddle.dtype
+        return y.real.to(torch.promote_types(input.dtype, self.twiddle.dtype).to_real()) if reduced else y.real
 
     def _product(self, y):
         factors = self.factors()
@@ -301,7 +352,7 @@ class BPChain(StructuredLinear):
         for permutation, twiddle in zip(self.permutations, self.factors(), strict=True):
             if not isinstance(permutation, nn.Identity):
                 operators.append(Permutation(permutation.permutation().cpu().numpy()))
-            operators.append(Butterfly(twiddle.detach().cpu().numpy(), tied=self.tied))
+            operators.append(Butterfly(as_array(twiddle), tied=self.tied))
         product = operators[0] if len(operators) == 1 else Product(*operators[::-1])
         return RealPart(product) if self.complex and self.real_output else product
 
@@ -312,23 +363,22 @@ class BPChain(StructuredLinear):
 
         return from_linear(linear, cls, **options)
 
-    def extra_repr(self):
-        return (
-            f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}, "
-            f"complex={self.complex}, tied={self.tied}, init={self.init!r}, real_output={self.real_output}"
-        )
 
-
-def _dct_start(layer, permutation, dtype, device):
-    """Factors and permutations of the orthonormal DCT-II, Re(D F P') with P' = evens, then odds reversed."""
+def _dct_permutations(layer, permutation):
+    """P' = evens, then odds reversed, before the bit reversal; the other factors have none."""
     if not (layer.complex and layer.real_output):
         raise ValueError("init = 'dct' is the real part of a complex product: pass complex=True, real_output=True")
     if permutation != "bit_reversal":
         raise ValueError("init = 'dct' brings its own permutation: leave permutation at its default")
-    n = layer.n
-    layer.init = "fft"
-    twiddle = layer._start(torch.float64, device)
-    layer.init = "dct"
+    order = torch.arange(layer.n, device="cpu")
+    order = torch.cat((order[::2], order[1::2].flip(0)))
+    return [order[bit_reversal(layer.n)]] + [None] * (layer.depth - 1)
+
+
+def _dct_factors(layer, options):
+    """Factors of the orthonormal DCT-II, Re(D F P')."""
+    n, device = layer.n, options["device"]
+    twiddle = layer._with_identities("fft", {**options, "dtype": torch.float64})
     angle = -torch.pi * torch.arange(n, dtype=torch.float64, device=device) / (2 * n)
     scale = torch.polar(torch.full_like(angle, 2**0.5), angle)
     scale[0] = 1
@@ -336,9 +386,7 @@ def _dct_start(layer, permutation, dtype, device):
         # row p and row p + n/2 of the last stage belong to one pair
         last = twiddle[0, n // 2 - 1 :] if layer.tied else twiddle[0, -1]
         last *= scale.view(2, -1).T[..., None]
-    order = torch.cat((torch.arange(0, n, 2), torch.arange(1, n, 2).flip(0)))
-    perms = [order[bit_reversal(n)].to(device)] + [None] * (layer.depth - 1)
-    return twiddle.to(dtype.to_complex()), perms
+    return twiddle.to(working_type(options["dtype"]).to_complex())
 
 
 class BP(BPChain):

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from pyfly.torch import _init
-from pyfly.torch._chain import BPChain, LearnablePermutation, bit_reversal
-from pyfly.torch._layers import Butterfly, ButterflyUnitary, StructuredLinear
+from pyfly.torch._chain import BP, BPBP, BPChain, LearnablePermutation, bit_reversal
+from pyfly.torch._layers import Butterfly, ButterflyUnitary, Kaleidoscope, Structured, StructuredLinear, as_size
 
 # Largest relative error with which a weight counts as a product of two factors, and one that no fit has to lower.
 _CLOSE, _EXACT = 0.1, 1e-10
@@ -199,17 +199,21 @@ def from_linear(linear, layer=Butterfly, *, refine=0, **options):
     refine : int
         Iterations of L-BFGS on the distance of the matrices, at the cost of a few passes over in_features vectors each.
     **options
-        Arguments of the layer; ``bias`` follows `linear`. Complex weights need ``complex=True``.
+        Arguments of the layer but ``bias``, which follows `linear`; so do ``dtype`` and ``device`` by default. Complex
+        weights need ``complex=True``.
 
     Returns
     -------
     layer
-        In the dtype and on the device of `linear`.
+        In the dtype and on the device of `linear`, or in those of `options`.
 
     Raises
     ------
     TypeError
-        If `linear` is no torch.nn.Linear, its weight is complex and the layer real, or the layer's factors are angles.
+        If `linear` is no torch.nn.Linear, its weight is complex and the layer real, the layer's factors are angles, or
+        ``bias`` is given.
+    ValueError
+        If the weight holds infinities or NaN.
 
     Notes
     -----
@@ -230,14 +234,16 @@ def from_linear(linear, layer=Butterfly, *, refine=0, **options):
         raise TypeError(f"linear is a {type(linear).__name__}, but must be a torch.nn.Linear")
     if not (isinstance(layer, type) and issubclass(layer, (Butterfly, BPChain))) or issubclass(layer, ButterflyUnitary):
         raise TypeError(f"layer = {layer!r} must be Butterfly, Kaleidoscope, BP or BPBP, with free factors")
+    _refuse_bias(options)
     weight = linear.weight.detach()
-    real = weight.dtype.to_real()
-    if real in (torch.float16, torch.bfloat16):
-        real = torch.float32
-    made = layer(linear.in_features, linear.out_features, linear.bias is not None, dtype=torch.float64, **options)
+    dtype, device = options.get("dtype"), options.get("device")
+    inner = {**options, "dtype": torch.float64, "device": "cpu"}
+    made = layer(linear.in_features, linear.out_features, linear.bias is not None, **inner)
     if weight.is_complex() and (not made.complex or getattr(made, "real_output", False)):
         raise TypeError("linear has a complex weight: pass complex=True, and real_output=False where there is one")
     exact = weight.to("cpu", torch.complex128 if made.complex else torch.float64)
+    if not exact.isfinite().all():
+        raise ValueError("the weight of linear holds infinities or NaN")
     project = _project_chain if isinstance(made, BPChain) else _project_butterfly
     twiddle = torch.from_numpy(project(made, exact.numpy(), max(_EXACT, 4 * torch.finfo(weight.dtype).eps)))
     with torch.no_grad():
@@ -247,7 +253,14 @@ def from_linear(linear, layer=Butterfly, *, refine=0, **options):
             made.bias.copy_(torch.view_as_real(bias.to(torch.complex128)) if made.bias.dim() == 2 else bias)
     if refine:
         _refine(made, exact if not getattr(made, "real_output", True) or not made.complex else exact.real, refine)
-    return made.to(device=weight.device, dtype=real)
+    return made.to(
+        device=weight.device if device is None else device, dtype=weight.dtype.to_real() if dtype is None else dtype
+    )
+
+
+def _refuse_bias(options):
+    if "bias" in options:
+        raise TypeError("bias is an option that follows linear: leave it out")
 
 
 def to_linear(layer):
@@ -281,12 +294,18 @@ def replace_linear(model, filter=None, layer=Butterfly, *, project=True, **optio
     project : bool
         Whether to project the trained weights; otherwise the new layers start from their ``init``.
     **options
-        Arguments of `from_linear`, or of the layer.
+        Arguments of `from_linear`, or of the layer; as there, dtype and device are those of each replaced layer unless
+        they are given, and ``bias`` is not one of them.
 
     Returns
     -------
     list of str
         Names of the replaced modules.
+
+    Notes
+    -----
+    Training mode and ``requires_grad`` of weight and bias are kept. A layer used in several places stays one layer;
+    hooks of a replaced layer are lost, and a weight that is tied to another module stays there alone.
 
     Examples
     --------
@@ -332,39 +351,79 @@ def _replacement(linear, layer, project, options):
     if project:
         new = from_linear(linear, layer, **options)
     else:
+        _refuse_bias(options)
         weight = linear.weight
-        options = {"dtype": weight.dtype, "device": weight.device, **options}
+        options = {"dtype": weight.dtype.to_real(), "device": weight.device, **options}
         new = layer(linear.in_features, linear.out_features, linear.bias is not None, **options)
-    return new.train(linear.training).requires_grad_(linear.weight.requires_grad)
+    new.train(linear.training).requires_grad_(linear.weight.requires_grad)
+    if linear.bias is not None:
+        new.bias.requires_grad_(linear.bias.requires_grad)
+    return new
+
+
+_LAYERS = {kind.__name__: kind for kind in (Butterfly, ButterflyUnitary, Kaleidoscope, BPChain, BP, BPBP)}
 
 
 def from_checkpoint(state, prefix="", *, in_features=None, increasing_stride=True):
-    """A layer from a checkpoint of the authors' library (torch_butterfly), or of this one, by the shapes in it.
+    """A layer from a checkpoint of this library, or of the authors' (torch_butterfly) by the shapes in it.
 
     Parameters
     ----------
     state : dict
-        A state dict, as torch.load(path, weights_only=True) gives it.
+        A state dict, as torch.load(path, weights_only=True) gives it. The metadata that ``Module.state_dict`` and
+        torch.save keep beside its entries say how a layer of this library was made.
     prefix : str
         Name of the layer in it with its dot, e.g. ``"encoder.fc1."``.
     in_features : int, optional
-        Size of the input where it is no power of two: checkpoints do not hold it.
+        Size of the input where it is no power of two and there are no metadata.
     increasing_stride : bool
-        As the layer was made: checkpoints do not hold it.
+        As the layer was made, where there are no metadata; False for a `Kaleidoscope`.
 
     Returns
     -------
-    Butterfly or ButterflyUnitary
-        The latter when the factors are angles.
+    layer
+        Of the class it was saved from. Without metadata, as in checkpoints of the authors' library and in copies that
+        hold the entries alone, a `Butterfly`, or a `ButterflyUnitary` where the factors are four angles.
 
     Raises
     ------
     ValueError
         If there are no factors under `prefix` or their shape is unknown.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from pyfly.torch import Kaleidoscope, from_checkpoint
+    >>> state = nn.Sequential(Kaleidoscope(8, 6, depth=3)).state_dict()
+    >>> layer = from_checkpoint(state, "0.")
+    >>> type(layer).__name__, layer.depth
+    ('Kaleidoscope', 3)
     """
-    twiddle, bias = state.get(prefix + "twiddle"), state.get(prefix + "bias")
-    if twiddle is None:
+    own = {name[len(prefix) :]: value for name, value in state.items() if name.startswith(prefix)}
+    if "twiddle" not in own:
         raise ValueError(f"the checkpoint has no entry {prefix + 'twiddle'!r}; it has {sorted(state)[:8]}")
+    recipe = getattr(state, "_metadata", {}).get(prefix[:-1], {}).get("recipe")
+    if recipe is None:
+        own = {name: own[name] for name in ("twiddle", "bias") if name in own}
+        layer = _by_shapes(own["twiddle"], own.get("bias"), prefix, in_features, increasing_stride)
+    else:
+        layer = _by_recipe(dict(recipe), own["twiddle"].dtype)
+    layer.load_state_dict(own)
+    return layer
+
+
+def _by_recipe(recipe, dtype):
+    kind = _LAYERS.get(recipe.pop("layer"))
+    if kind is None:
+        raise ValueError("the checkpoint was made by a class derived from a layer: make one and load the state into it")
+    init = recipe.pop("init", None)
+    layer = kind(**recipe, **({} if init is None else {"init": "identity"}), dtype=dtype)
+    if init is not None:
+        layer.init = init
+    return layer
+
+
+def _by_shapes(twiddle, bias, prefix, in_features, increasing_stride):
     shape = tuple(twiddle.shape)
     stages = shape[2] if len(shape) in (5, 6, 7) else -1
     n = 1 << max(stages, 0)
@@ -375,13 +434,13 @@ def from_checkpoint(state, prefix="", *, in_features=None, increasing_stride=Tru
         kind, options = Butterfly, {"complex": len(shape) == 7}
     else:
         raise ValueError(
-            f"{prefix}twiddle has shape {shape}; known are (stacks, blocks, log2 n, n/2, 2, 2), with another 2 at the "
-            f"end for complex factors, and (stacks, blocks, log2 n, n/2, 4) for angles"
+            f"{prefix}twiddle has shape {shape}; without metadata known are (stacks, blocks, log2 n, n/2, 2, 2), with "
+            f"another 2 at the end for complex factors, and (stacks, blocks, log2 n, n/2, 4) for angles: make other "
+            f"layers and load the state into them"
         )
-    out_features = shape[0] * n if bias is None else bias.shape[0]
     layer = kind(
         n if in_features is None else in_features,
-        out_features,
+        shape[0] * n if bias is None else bias.shape[0],
         bias is not None,
         increasing_stride=increasing_stride,
         nblocks=shape[1],
@@ -392,8 +451,6 @@ def from_checkpoint(state, prefix="", *, in_features=None, increasing_stride=Tru
         raise ValueError(
             f"in_features = {in_features} does not fit factors of shape {shape}: at most {n}, over {n // 2}"
         )
-    own = {"twiddle": twiddle} if bias is None else {"twiddle": twiddle, "bias": bias}
-    layer.load_state_dict(own)
     return layer
 
 
@@ -407,15 +464,22 @@ def parameter_groups(model, lr, *, weight_decay=0.0, base_width=None):
     lr : float
         Learning rate; with `base_width`, that of a dense layer of so many inputs.
     weight_decay : float
-        For all but factors, logits, biases and other vectors.
+        For all but factors, logits, biases and other vectors. Factors and logits are those of the layers'
+        ``structured_parameters()``, behind a parametrization too; each carries the flag ``_is_structured`` for
+        optimizers of others.
     base_width : int, optional
         Width at which `lr` was tuned for Adam. A dense layer then gets ``lr * base_width / in_features``, and a
         butterfly ``lr * base_width / (2 stages)``: blocks are two wide whatever the layer's width, and the changes that
-        one step makes in the stages add up in the product.
+        one step makes in the stages add up in the product. Embeddings, biases and other vectors keep `lr`.
 
     Returns
     -------
     list of dict
+
+    Raises
+    ------
+    ValueError
+        If `lr` or `weight_decay` is negative, or `base_width` no positive integer.
 
     Notes
     -----
@@ -432,21 +496,28 @@ def parameter_groups(model, lr, *, weight_decay=0.0, base_width=None):
     >>> [(group["lr"], group["weight_decay"], len(group["params"])) for group in groups]
     [(0.016, 0.0, 1), (0.001, 0.0, 2), (0.001, 0.1, 1)]
     """
-    groups = {}
-    seen = set()
+    for name, value in (("lr", lr), ("weight_decay", weight_decay)):
+        if not value >= 0:
+            raise ValueError(f"{name} = {value} must not be negative")
+    base_width = None if base_width is None else as_size("base_width", base_width)
+    layers = [module for module in model.modules() if isinstance(module, Structured)]
+    structured = {id(parameter): module for module in layers for parameter in module.structured_parameters()}
+    groups, seen = {}, set()
     for module in model.modules():
         for name, parameter in module.named_parameters(recurse=False):
             if id(parameter) in seen or not parameter.requires_grad:
                 continue
             seen.add(id(parameter))
-            factor = isinstance(module, (StructuredLinear, LearnablePermutation)) and name != "bias"
+            layer = structured.get(id(parameter))
+            # the bias of a complex layer has two axes
+            matrix = parameter.dim() > 1 and layer is None and name != "bias"
             rate = lr
             if base_width is not None:
-                if factor and isinstance(module, StructuredLinear):
-                    rate = lr * base_width / (2 * max(module.n.bit_length() - 1, 1) * _blocks(module))
-                elif not factor and parameter.dim() > 1:
+                if isinstance(layer, StructuredLinear):
+                    rate = lr * base_width / (2 * max(layer.n.bit_length() - 1, 1) * _blocks(layer))
+                elif matrix and not isinstance(module, (nn.Embedding, nn.EmbeddingBag)):
                     rate = lr * base_width / (parameter.numel() // parameter.shape[0])
-            decay = 0.0 if factor or parameter.dim() < 2 or name == "bias" else weight_decay
+            decay = weight_decay if matrix else 0.0
             groups.setdefault((rate, decay), []).append(parameter)
     return [{"params": params, "lr": rate, "weight_decay": decay} for (rate, decay), params in groups.items()]
 

@@ -11,8 +11,6 @@ import torch
 from pyfly.torch import _ops
 from pyfly.torch._rules import apply
 
-_REDUCED = (torch.float16, torch.bfloat16)
-
 
 def _promoted(name, factors, x, real):
     """Factors, vectors and the type of the result, for a pair of types that no kernel takes as it is."""
@@ -24,7 +22,7 @@ def _promoted(name, factors, x, real):
     result = torch.promote_types(factors.dtype, x.dtype)
     if not (result.is_floating_point or result.is_complex):
         result = torch.get_default_dtype()
-    work = torch.float32 if result in _REDUCED else torch.complex64 if result == torch.complex32 else result
+    work = _ops.working_type(result)
     if real or not factors.is_complex():
         return factors.to(work.to_real()), x.to(work), result
     return factors.to(work), x.to(work), result

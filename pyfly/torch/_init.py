@@ -14,6 +14,7 @@ import math
 import torch
 
 from pyfly import _core
+from pyfly.torch._ops import working_type
 
 INITS = ("random", "orthogonal", "identity", "fft", "ifft", "hadamard")
 # the names of the authors' library
@@ -28,14 +29,22 @@ def name_of(init, allowed=INITS):
     return name
 
 
+def place(device):
+    """The device asked for, or the one that torch.device names where it is a context."""
+    return torch.empty(0, device=device).device
+
+
 def core_shape(n, tied):
     """Shape of the factors of one butterfly matrix."""
     return (n - 1, 2, 2) if tied else (n.bit_length() - 1, n // 2, 2, 2)
 
 
-def factors(init, n, *, complex, tied, increasing_stride, lead=(), dtype, device=None):
-    """Factors of shape (*lead, *core) with real type or its complex partner; each of ``lead`` drawn for itself."""
-    shape = (*lead, *core_shape(n, tied))
+def factors(init, n, *, complex, tied, increasing_stride, lead=(), dtype, device):
+    """Factors of shape (*lead, *core) with real type or its complex partner; each of ``lead`` drawn for itself.
+
+    They are float32 or complex64 for half and bfloat16.
+    """
+    shape, dtype = (*lead, *core_shape(n, tied)), working_type(dtype)
     kind = dtype.to_complex() if complex else dtype
     if init in ("fft", "ifft"):
         if not complex:
@@ -44,9 +53,8 @@ def factors(init, n, *, complex, tied, increasing_stride, lead=(), dtype, device
         # n^(1/2) or n^(-1/2) in equal parts to the stages
         core = torch.from_numpy(exact) * 2 ** (0.5 if init == "ifft" else -0.5)
     elif init == "hadamard":
-        core = torch.from_numpy(_core.hadamard_factors(n, increasing_stride=increasing_stride, tied=tied)) / math.sqrt(
-            2
-        )
+        exact = _core.hadamard_factors(n, increasing_stride=increasing_stride, tied=tied)
+        core = torch.from_numpy(exact) / math.sqrt(2)
     elif init == "identity":
         core = torch.eye(2)
     elif init == "orthogonal":
@@ -57,7 +65,7 @@ def factors(init, n, *, complex, tied, increasing_stride, lead=(), dtype, device
     return core.to(device=device, dtype=kind).expand(shape).clone(memory_format=torch.contiguous_format)
 
 
-def orthogonal(shape, dtype, device=None):
+def orthogonal(shape, dtype, device):
     """Random 2x2 orthogonal or unitary matrices, of shape (*shape, 2, 2)."""
     real = dtype.to_real()
     if dtype.is_complex:
@@ -74,7 +82,7 @@ def rotation_blocks(angle):
     return torch.stack((torch.stack((c, -s), -1), torch.stack((s, c), -1)), -2)
 
 
-def unitary_angles(shape, dtype, device=None):
+def unitary_angles(shape, dtype, device):
     """Angles (phi, alpha, psi, chi) whose blocks follow Haar's measure: sin^2 phi and the phases are uniform."""
     phi = torch.rand(shape, dtype=dtype, device=device).sqrt().asin()
     return torch.stack((phi, *(torch.rand((3, *shape), dtype=dtype, device=device) * (2 * math.pi)).unbind(0)), -1)

@@ -10,13 +10,14 @@ distributed wrapper treats them as it treats real parameters.
 from __future__ import annotations
 
 import math
+import operator
 
 import torch
 from torch import nn
 
 from pyfly.torch import _init
 from pyfly.torch._functional import butterfly_multiply
-from pyfly.torch._ops import TYPES
+from pyfly.torch._ops import TYPES, working_type
 from pyfly.torch._rules import multiply_squeezed
 
 
@@ -25,41 +26,111 @@ def next_power_of_two(n):
 
 
 def as_size(name, value):
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    """A positive integer of any integer type as an int."""
+    try:
+        size = 0 if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        size = 0
+    if size < 1:
         raise ValueError(f"{name} = {value!r} must be a positive integer")
-    return value
+    return size
 
 
-def structured(tensor):
-    """A parameter that weight decay should leave alone: zero factors are no simpler than others."""
-    parameter = nn.Parameter(tensor)
-    parameter._is_structured = True
-    return parameter
+def as_complex(pairs):
+    """Complex numbers from pairs of reals; complex64 for half and bfloat16."""
+    return torch.view_as_complex(pairs.to(working_type(pairs.dtype)))
 
 
-class StructuredLinear(nn.Module):
-    """What all layers share: sizes, bias, the check of the input, the dense form.
+def as_array(factors):
+    """Factors as a NumPy array; float32 for half and bfloat16."""
+    return factors.detach().to("cpu", working_type(factors.dtype)).numpy()
 
-    ``structured_parameters`` names the parameters that ``parameter_groups`` exempts from weight decay.
+
+class Structured(nn.Module):
+    """Module some of whose parameters weight decay should leave alone: zero factors are no simpler than others.
+
+    They carry the flag ``_is_structured`` of the authors' library, after copies and moves too.
     """
 
-    structured_parameters = ("twiddle",)
+    _structured = ()
+
+    def structured_parameters(self):
+        """Those parameters, or the ones from which a parametrization computes them."""
+        parametrized = getattr(self, "parametrizations", {})
+        for name in self._structured:
+            if name in parametrized:
+                yield from parametrized[name].parameters()
+            elif self._parameters.get(name) is not None:
+                yield self._parameters[name]
+
+    def _flag(self):
+        for parameter in self.structured_parameters():
+            parameter._is_structured = True
+
+    def register_parameter(self, name, param):
+        super().register_parameter(name, param)
+        self._flag()
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        self._flag()
+
+    def _apply(self, *args, **options):
+        super()._apply(*args, **options)
+        self._flag()
+        return self
+
+
+class StructuredLinear(Structured):
+    """What all layers share: sizes, bias, the check of the input, the dense form."""
+
+    _structured = ("twiddle",)
+    # names of the constructor's other arguments, and of the attributes that hold them
+    _options = ()
 
     def __init__(self, in_features, out_features):
         super().__init__()
         self.in_features = as_size("in_features", in_features)
         self.out_features = as_size("out_features", out_features)
 
+    def _recipe(self):
+        """The class and the arguments that make such a layer; its factors and indices are in the state dict."""
+        sizes = {"in_features": self.in_features, "out_features": self.out_features, "bias": self.bias is not None}
+        return {"layer": type(self).__name__, **sizes, **{name: getattr(self, name) for name in self._options}}
+
+    def _save_to_state_dict(self, destination, prefix, keep_vars):
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        # beside the version of the module, not a key of its own: keys are those of the authors' library
+        metadata = getattr(destination, "_metadata", {}).get(prefix[:-1])
+        if metadata is not None:
+            metadata["recipe"] = self._recipe()
+
+    def extra_repr(self):
+        shown = {name: value for name, value in self._recipe().items() if name not in ("layer", "permutation")}
+        return ", ".join(f"{name}={value!r}" for name, value in shown.items())
+
     def _make_bias(self, bias, complex, dtype, device):
         if bias:
             shape = (self.out_features, 2) if complex else (self.out_features,)
             self.bias = nn.Parameter(torch.empty(shape, dtype=dtype, device=device))
-            bound = 1 / math.sqrt(self.in_features)
-            nn.init.uniform_(self.bias, -bound, bound)
+            self._reset_bias()
         else:
             self.register_parameter("bias", None)
 
+    def _reset_bias(self):
+        bound = 1 / math.sqrt(self.in_features)
+        nn.init.uniform_(self.bias, -bound, bound)
+
+    def reset_parameters(self):
+        """Start again as ``init`` says, for instance after ``to_empty``, which moves a layer from the meta device."""
+        with torch.no_grad():
+            self.twiddle.copy_(self._start(self.twiddle.dtype, self.twiddle.device))
+        if self.bias is not None:
+            self._reset_bias()
+
     def _padded(self, x, n):
+        if x.dim() == 0:
+            raise ValueError("the input is a scalar: its last axis must hold the in_features numbers of a vector")
         if x.shape[-1] != self.in_features:
             raise ValueError(
                 f"the last size of the input is {x.shape[-1]}, but the layer has in_features = {self.in_features}"
@@ -89,7 +160,7 @@ class StructuredLinear(nn.Module):
         return linear
 
     def _bias(self):
-        return torch.view_as_complex(self.bias) if self.bias.dim() == 2 else self.bias
+        return as_complex(self.bias) if self.bias.dim() == 2 else self.bias
 
     def forward(self, input):
         """Map (..., in_features) to (..., out_features)."""
@@ -144,6 +215,7 @@ class Butterfly(StructuredLinear):
     """
 
     _holds_factors = True
+    _options = ("complex", "tied", "increasing_stride", "nblocks", "init")
 
     def __init__(
         self,
@@ -170,7 +242,8 @@ class Butterfly(StructuredLinear):
             )
         self._is_one_product = self.nstacks == self.nblocks == 1 and not self.complex and self._holds_factors
         self.init = self._init_name(init)
-        self.twiddle = structured(self._start(dtype, device))
+        device = _init.place(device)
+        self.twiddle = nn.Parameter(self._start(dtype, device))
         self._make_bias(bias, self.complex, dtype, device)
 
     def _size(self):
@@ -203,11 +276,11 @@ class Butterfly(StructuredLinear):
             # zeros of the padding carry no variance: the stages make up for it in equal parts
             stages = self.nblocks * (self.n.bit_length() - 1)
             twiddle *= (self.n / self.in_features) ** (0.5 / stages)
-        return torch.view_as_real(twiddle) if self.complex else twiddle
+        return (torch.view_as_real(twiddle) if self.complex else twiddle).to(dtype)
 
     def factors(self):
         """The factors as tensors, one a block: shape (nstacks, core...), or (core...) when there is one stack."""
-        return self._split(torch.view_as_complex(self.twiddle) if self.complex else self.twiddle)
+        return self._split(as_complex(self.twiddle) if self.complex else self.twiddle)
 
     def _split(self, twiddle):
         if self.nstacks == 1:
@@ -270,17 +343,10 @@ class Butterfly(StructuredLinear):
                 f"for an operator; use to_linear"
             )
         operators = [
-            ButterflyOperator(twiddle.detach().cpu().numpy(), increasing_stride=self._order(block), tied=self.tied)
+            ButterflyOperator(as_array(twiddle), increasing_stride=self._order(block), tied=self.tied)
             for block, twiddle in enumerate(self.factors())
         ]
         return operators[0] if len(operators) == 1 else Product(*operators[::-1])
-
-    def extra_repr(self):
-        return (
-            f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}, "
-            f"complex={self.complex}, tied={self.tied}, increasing_stride={self.increasing_stride}, "
-            f"nblocks={self.nblocks}, init={self.init!r}"
-        )
 
     @classmethod
     def from_linear(cls, linear, **options):
@@ -318,6 +384,7 @@ class ButterflyUnitary(Butterfly):
     """
 
     _holds_factors = False
+    _options = ("complex", "increasing_stride", "nblocks")
 
     def __init__(
         self,
@@ -346,19 +413,14 @@ class ButterflyUnitary(Butterfly):
     def _start(self, dtype, device):
         shape = (self.nstacks, self.nblocks, *_init.core_shape(self.n, False)[:2])
         if self.complex:
-            return _init.unitary_angles(shape, dtype, device)
+            return _init.unitary_angles(shape, working_type(dtype), device).to(dtype)
         return torch.rand(shape, dtype=dtype, device=device) * (2 * math.pi)
 
     def factors(self):
         """The blocks computed from the angles, as `Butterfly.factors` gives them."""
-        make = _init.unitary_blocks if self.complex else _init.rotation_blocks
-        return self._split(make(self.twiddle))
-
-    def extra_repr(self):
-        return (
-            f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}, "
-            f"complex={self.complex}, increasing_stride={self.increasing_stride}, nblocks={self.nblocks}"
-        )
+        if self.complex:
+            return self._split(_init.unitary_blocks(self.twiddle.to(working_type(self.twiddle.dtype))))
+        return self._split(_init.rotation_blocks(self.twiddle))
 
 
 class Kaleidoscope(Butterfly):
@@ -386,6 +448,8 @@ class Kaleidoscope(Butterfly):
     torch.Size([100])
     """
 
+    _options = ("complex", "tied", "depth", "expansion", "init")
+
     def __init__(
         self,
         in_features,
@@ -400,17 +464,10 @@ class Kaleidoscope(Butterfly):
         dtype=None,
     ):
         self.expansion = as_size("expansion", expansion)
-        if expansion & (expansion - 1):
+        if self.expansion & (self.expansion - 1):
             raise ValueError(f"expansion = {expansion} must be a power of two")
-        nblocks = 2 * as_size("depth", depth)
-        super().__init__(in_features, out_features, bias, complex, tied, False, nblocks, init, device, dtype)
+        self.depth = as_size("depth", depth)
+        super().__init__(in_features, out_features, bias, complex, tied, False, 2 * self.depth, init, device, dtype)
 
     def _size(self):
         return self.expansion * next_power_of_two(max(self.in_features, self.out_features))
-
-    def extra_repr(self):
-        return (
-            f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}, "
-            f"complex={self.complex}, tied={self.tied}, depth={self.nblocks // 2}, expansion={self.expansion}, "
-            f"init={self.init!r}"
-        )

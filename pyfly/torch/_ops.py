@@ -27,6 +27,14 @@ TYPES = {(_F, _F): 0, (_F, _C): 1, (_C, _C): 2, (_D, _D): 3, (_D, _Z): 4, (_Z, _
 _REAL_TYPES = {pair: number for pair, number in TYPES.items() if not pair[0].is_complex}
 VECTOR_TYPES = {_F: 0, _C: 2, _D: 3, _Z: 5}
 
+_WORKING = {torch.float16: _F, torch.bfloat16: _F, torch.complex32: _C}
+
+
+def working_type(dtype):
+    """The type in which numbers of reduced precision are computed."""
+    return _WORKING.get(dtype, dtype)
+
+
 library = torch.library.Library("pyfly", "DEF")
 _pt2 = (torch.Tag.pt2_compliant_tag,)
 
