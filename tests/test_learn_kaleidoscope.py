@@ -43,6 +43,7 @@ def test_other_matrices_are_refused_at_once():
     rng = np.random.default_rng(0)
     for kind in "dD":
         assert two_butterflies(normal(rng, (64, 64), kind)) is None
+    assert two_butterflies(rng.standard_normal((64, 2)) @ rng.standard_normal((2, 64))) is None
 
 
 @pytest.mark.parametrize("tied", [False, True])
@@ -61,3 +62,20 @@ def test_a_reversed_butterfly_has_decreasing_strides():
     want = pyfly.Product(reversal, pyfly.Butterfly(twiddle), reversal) @ np.eye(16)
     got = pyfly.Butterfly(turned(twiddle), increasing_stride=False) @ np.eye(16)
     assert distance(got, want) < 1e-14
+
+
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize("kind", "dD")
+def test_learn_finds_two_butterflies(kind, tied):
+    rng = np.random.default_rng(7)
+    reversal = bit_reversal(32)
+    target = 1e8 * product(normal(rng, shape(32, tied), kind), tied)
+    transposed = target.T
+    for matrix in (target, target[:, reversal], target[reversal], transposed):
+        found = pyfly.learn(matrix)
+        assert found.converged and found.model.endswith("BPBP")
+        assert found.tied == (tied and matrix is not transposed)  # blocks of the transpose vary
+        assert np.iscomplexobj(found.operator @ np.eye(32)) == (kind == "D")
+        assert distance(found.operator @ np.eye(32), matrix) < 1e-10
+    single = pyfly.learn(target.astype("f" if kind == "d" else "F"))
+    assert single.converged and single.model == "BPBP"

@@ -19,6 +19,7 @@ from pyfly._learn._convolution import convolution, hankel
 from pyfly._learn._corner import assemble
 from pyfly._learn._disorder import disordered
 from pyfly._learn._factorization import distance, slabs, square
+from pyfly._learn._kaleidoscope import two_factors
 from pyfly._learn._matching import matched
 from pyfly._learn._monomial import diagonalised, monomial, scrambled
 from pyfly._learn._realpart import rank_share, real_part
@@ -205,6 +206,14 @@ def _real_parts(search):
     return False
 
 
+def _two_butterflies(search):
+    """B R B, R the bit reversal; at n = 8 too many matrices are one."""
+    if not 16 <= len(search.target) <= 2048 or not fits("BPBP", search.model) or search.settled():
+        return False
+    search.tell("BPBP")
+    return search.take(two_factors(search.target, tol=search.tol, tied=search.tied))
+
+
 def _clustered(search):
     """Columns, or rows, in any order, when a few pairs of rows say so."""
     if search.tied is True or not fits("BP", search.model):
@@ -267,6 +276,7 @@ _STEPS = (
     _unordered,
     _scrambled_convolutions,
     _real_parts,
+    _two_butterflies,
     _noisy_zeros,
     _greedy,
 )

@@ -14,23 +14,91 @@ absorb. Tied, A is the same for all M of a level, but for scales that the A abov
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from pyfly._learn._bases import bit_reversal
+from pyfly._learn._found import Found
 from pyfly._learn._gradient_chain import Chain
 from pyfly._learn._gradient_fit import last_stage
 
 # Loops looked at from each of so many row pairs of a node.
 _LOOPS, _ROWS = 64, 8
-# Turns of A and C between two looks at the error, and the most of them: small nodes converge slowly.
-_TURNS, _MOST = 5, 200
-# Error that needs no fit, and entries that one goes through, some seconds.
-_EXACT, _ENTRIES = 1e-10, 1 << 21
+# Turns of A and C between two looks at the error, the most of them, small nodes converge slowly, and when to stop.
+_TURNS, _MOST, _PRECISE = 5, 200, 1e-14
+# Errors between which a fit helps, and entries that it goes through, some seconds.
+_EXACT, _FAR, _ENTRIES = 1e-10, 0.2, 1 << 20
+# Largest real matrix for which complex factors are tried.
+_SMALL = 256
+# Largest error that counts as a form: smooth kernels come as close as a thousandth.
+_CLOSE = 1e-4
 # Loops whose second largest part is so large a share of the first have no common eigenvectors.
 _APART = 0.3
+# Where the relative error is to be 1, loops differ by so much.
+_LOOSE = 1e3
+# Loops that are multiples of the identity up to this say nothing.
+_TRIVIAL = 1e-6
 
 
-def two_butterflies(target, *, tied=False, seed=0):
+def two_factors(target, *, tol, tied="auto"):
+    """B_2 R B_1 for a matrix, with or without bit reversals R before and after it.
+
+    Parameters
+    ----------
+    target : ndarray of float64 or complex128, shape (n, n)
+    tol : float
+    tied : {"auto", True, False}
+
+    Returns
+    -------
+    Found or None
+    """
+    from pyfly import Butterfly, Permutation
+
+    reversal = bit_reversal(len(target))
+    straight = np.arange(len(target))
+    for after, before in ((straight, reversal), (straight, straight), (reversal, reversal), (reversal, straight)):
+        # T with its rows as after and its columns as before is B_2 R B_1
+        view = np.ascontiguousarray(target[after][:, before[reversal]])
+        best = _best_fit(view, tol, tied)
+        if best is not None:
+            first, second = (Butterfly(twiddle, tied=best.tied) for twiddle in best.twiddles)
+            factors = (second, Permutation(reversal), first, Permutation(before))
+            note = "Two butterflies with a bit reversal between, from loops of blocks with common eigenvectors."
+            if after is reversal:
+                factors = (Permutation(reversal), *factors)
+            model = "P BPBP" if after is reversal else "BPBP"
+            return Found(factors, model, before, best.tied, [best.error], note)
+    return None
+
+
+def _best_fit(target, tol, tied):
+    """Real factors of a real matrix if there are any, tied ones if they are as exact; None if none come close."""
+    best = None
+    once = np.iscomplexobj(target) or len(target) > _SMALL
+    for matrix in (target,) if once else (target, target.astype(np.complex128)):
+        for tie in (False, True) if tied == "auto" else (tied,):
+            twiddles = two_butterflies(matrix, tied=tie, apart=min(_APART, _LOOSE * tol))
+            if twiddles is None:
+                return best
+            fit = _Fit(*polished(matrix, twiddles, tied=tie, goal=tol), tie)
+            if fit.error < _CLOSE and (best is None or fit.error <= max(tol, best.error)):
+                best = fit
+            if best is None:
+                break
+        if best is not None:
+            break
+    return best
+
+
+class _Fit(NamedTuple):
+    twiddles: np.ndarray
+    error: float
+    tied: bool
+
+
+def two_butterflies(target, *, tied=False, apart=_APART, seed=0):
     """Factors of ``B_2 R B_1 R``, R the bit reversal: exact where the target is such a product.
 
     Parameters
@@ -39,6 +107,8 @@ def two_butterflies(target, *, tied=False, seed=0):
         n a power of two, at least 4. For complex factors of a real matrix give it as complex numbers.
     tied : bool
         Whether all blocks along the diagonal of a stage are to be the same.
+    apart : float
+        How far loops may be from common eigenvectors.
     seed : int
         Which loops are looked at.
 
@@ -52,13 +122,15 @@ def two_butterflies(target, *, tied=False, seed=0):
     nodes, left, right = target[None], [], []
     while nodes.shape[-1] > 2:
         blocks = _pairs(nodes)
-        c, apart = _start(blocks, rng)
-        if not left and apart > _APART:
+        c, far = _start(blocks, rng)
+        if not left and far > apart:
             return None
-        a, c = _turns(blocks, c, False, tied)
+        a, c, error = _turns(blocks, c, False, tied)
         if tied and len(nodes) > 1:
             blocks = _absorbed(blocks, a, left)
-            a, c = _turns(blocks, c, True, True)
+            a, c, error = _turns(blocks, c, True, True)
+        if not error < _FAR:
+            return None
         left.append(a)
         right.append(c)
         nodes = _middle(blocks, a, c).transpose(0, 3, 1, 2).reshape(2 * len(nodes), *blocks.shape[1:3])
@@ -94,7 +166,9 @@ def polished(target, twiddles, *, tied, goal=_EXACT):
     twiddles = twiddles.copy()
     twiddles[1][last_stage(n, tied)] /= scale
     run.begin(twiddles)
-    error = run.polish(evaluations=min(400, _ENTRIES // n**2 + 20), goal=goal)
+    error = run.polish(evaluations=1)
+    if goal < error < _FAR:
+        error = run.polish(evaluations=min(400, 2 * _ENTRIES // n**2 + 20), goal=goal)
     twiddles = run.twiddles.astype(target.dtype)
     twiddles[1][last_stage(n, tied)] *= scale
     return twiddles, error
@@ -119,12 +193,12 @@ def _start(blocks, rng):
     count, m = blocks.shape[:2]
     node = np.arange(count)
     rows = np.stack([rng.permutation(m)[:_ROWS] for _ in node])
-    kept, clear, apart = [], [], np.inf
+    kept, clear, apart = [], [], []
     for row in rows.T:
         loops = _loops(blocks, row, rng)
         _, sizes, directions = np.linalg.svd(loops.reshape(count, -1, 4), full_matrices=False)
         common = directions[:, 0].reshape(count, 2, 2)
-        apart = min(apart, np.max(sizes[:, 1] / _positive(sizes[:, 0])))
+        apart.append(np.max(np.where(sizes[:, 0] > _TRIVIAL, sizes[:, 1] / _positive(sizes[:, 0]), 1)))
         square = common[:, 0, 0] ** 2 + common[:, 0, 1] * common[:, 1, 0]  # of its eigenvalues, w and -w
         kept.append(common)
         clear.append(sizes[:, 0] * (np.abs(square) if np.iscomplexobj(blocks) else square))
@@ -135,7 +209,7 @@ def _start(blocks, rng):
         paired = vectors.imag.any(axis=(1, 2))[:, None, None]
         turned = vectors[..., :1].real + vectors[..., :1].imag * np.array([1, -1])
         vectors = np.where(paired, turned, vectors.real)
-    return _unit(_adjugate(vectors)[:, None] @ blocks[node, rows[node, best]]), apart
+    return _unit(_adjugate(vectors)[:, None] @ blocks[node, rows[node, best]]), np.median(apart)
 
 
 def _loops(blocks, row, rng):
@@ -157,12 +231,12 @@ def _loops(blocks, row, rng):
 
 
 def _turns(blocks, c, one_a, one_c):
-    """A and C in turns, each the best for the other.
+    """A and C in turns, each the best for the other, and the relative error that they leave; no more turns if it is large.
 
     Tied, A is the same for all nodes, and C for all column pairs of a node.
     """
-    best = np.inf
-    for turn in range(_MOST):
+    best, norm = np.inf, np.linalg.norm(blocks)
+    for turn in range(min(_MOST, _ENTRIES // blocks[..., 0, 0].size + 20)):
         a = _columns(blocks, c)
         if one_a:
             c = c if turn else _aligned(a, c)
@@ -170,11 +244,11 @@ def _turns(blocks, c, one_a, one_c):
         c = _columns(blocks.swapaxes(1, 2).swapaxes(3, 4), a.swapaxes(2, 3), 1 if one_c else None).swapaxes(2, 3)
         if turn % _TURNS == 0:
             rest = blocks - a[:, :, None] @ (_middle(blocks, a, c)[..., None] * c[:, None])
-            error = np.linalg.norm(rest)
-            if not error < 0.95 * best or error < 1e-14 * np.linalg.norm(blocks):
+            error = np.linalg.norm(rest) / norm
+            if not error < 0.95 * best or error < _PRECISE or turn and error > _FAR:
                 break
             best = error
-    return a, c
+    return a, c, error
 
 
 def _columns(blocks, c, shared=None):
