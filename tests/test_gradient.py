@@ -451,3 +451,25 @@ def test_logits_of_each_level_find_a_mixed_permutation(name):
     target[:, perm] = dense(random_unitary(n, False, False, np.random.default_rng(5)), n, False)
     found = gradient(target, seed=0, model="BP", permutation=name)
     check(found, target, 1e-10)
+
+
+@pytest.mark.parametrize("n", [16, 32])
+@pytest.mark.parametrize("make", [targets.dst, lambda n: targets.dct(n, 4)])
+def test_relaxed_logits_of_real_parts_are_tried_from_several_starts(make, n):
+    for seed in range(4):
+        found = gradient(make(n), seed=seed, model="Re(BPP)", permutation="shared a + top ac", tied=True)
+        check(found, make(n), 1e-12)
+
+
+@pytest.mark.parametrize("make, n", [(targets.dft, 32), (targets.dct, 32), (targets.hartley, 32)])
+@pytest.mark.parametrize("noise", [1e-3, 1e-1])
+def test_noise_is_not_fitted_and_the_permutation_is_right(make, n, noise):
+    exact, rng = make(n), np.random.default_rng(3)
+    extra = rng.standard_normal((n, n)) + (1j * rng.standard_normal((n, n)) if np.iscomplexobj(exact) else 0)
+    target = exact + noise * np.linalg.norm(exact) / np.linalg.norm(extra) * extra
+    found = gradient(target, seed=0)
+    fitted = product_of(found, n)
+    assert np.linalg.norm(fitted - target) <= noise * np.linalg.norm(exact)
+    assert np.linalg.norm(fitted - exact) < 0.6 * noise * np.linalg.norm(exact)
+    assert np.array_equal(found.permutation, gradient(exact, seed=0).permutation)
+    assert "attempt" in found.note and int(found.note.split("attempt ")[1].split()[0]) <= 6  # not all of them

@@ -218,6 +218,13 @@ def test_relaxed_permutations_of_two_factors_are_rounded():
     assert all(sorted(perm) == list(range(16)) for perm in perms) and found.history[-1] < 1
 
 
+def test_two_factors_begin_anew_after_rounding():
+    for seed in range(2):
+        target = circulant(32, seed, False)
+        found = gradient(target, model="BPBP", permutation="shared a", seed=seed)
+        assert found.history[-1] < 1e-10
+
+
 @pytest.mark.parametrize("model, permutation", [("BPBP", "shared a + top ac"), ("BPPBPP", "shared a")])
 def test_several_factors_have_one_relaxed_permutation_each(model, permutation):
     with pytest.raises(ValueError, match="permutation = .*enumerate"):

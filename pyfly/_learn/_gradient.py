@@ -21,6 +21,10 @@ from pyfly._learn._gradient_parallel import in_order
 from pyfly._learn._gradient_search import Recipe, attempt, padded_size
 from pyfly._learn._gradient_study import study
 
+#: The largest error of which two attempts alike are taken for noise.
+_NOISE = 0.15
+#: Starts of an attempt whose relaxed permutations round to wrong choices more often than not.
+_STARTS = 6
 _FACTORS = {"auto": None, True: "tied", False: "untied"}
 
 
@@ -145,9 +149,14 @@ def _restarts(unit, recipes, seed, tol, workers, progress, single):
             error = min(runs[-1].error, best.error if best else 1.0)
             progress(tried / len(recipes), f"error {error:.1e}: {recipes[tried].name}")
 
+    def enough(result):
+        # within the tolerance, or the same small error again: what is left is noise
+        again = best is not None and best.error < _NOISE and abs(result.error - best.error) < 0.01 * best.error
+        return result.error <= tol or again
+
     calls = (call(index, recipe) for index, recipe in enumerate(recipes))
     options = {"workers": workers, "tick": tick if progress is not None else None}
-    for result in in_order(calls, accept=lambda result: result.error <= tol, **options):
+    for result in in_order(calls, accept=enough, **options):
         tried += 1
         if best is None or result.error < best.error:
             best = result
@@ -214,7 +223,11 @@ def tuned(recipe, size):
             final_steps=1500,
             relaxed_steps=400,
             rate=0.03 / large,
+            hard_steps=500,
+            hard_rate=0.02 / large,
         )
+    if recipe.permutation != "enumerate" and (model.depth > 1 or model.real_part):
+        recipe = replace(recipe, starts=_STARTS)
     if "level" in recipe.permutation:
         stages = max(1, size.bit_length() - 4)
         return replace(recipe, relaxed_steps=80 * stages, stages=stages, roundings=8)

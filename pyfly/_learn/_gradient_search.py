@@ -24,6 +24,9 @@ READY = 3e-3
 #: A run with a larger error has few evaluations of L-BFGS to get below it.
 _FAR = 0.1
 
+#: Up to this error tied factors may have left nothing but noise: untied ones then fit a part of it, no more than half.
+_NOISE, _BY_CHANCE = 0.15, 0.5
+
 #: Products of hard permutations that a search looks at.
 MOST_CANDIDATES = 64
 
@@ -53,9 +56,11 @@ class Recipe:
         are certain first, are fixed, and the others start anew.
     roundings : int
         If the nearest choices fail, those with the least certain logits turned over are tried too, so many in all.
-    starts, rung, search_rate, final_steps, final_rate
-        Of the search over hard permutations: random starts for each, steps and rate of its first round, and the most
-        steps and first rate that the winner gets.
+    starts : int
+        Random starts: of the search for each hard permutation, of relaxed ones until one fits.
+    rung, search_rate, final_steps, final_rate
+        Of the search over hard permutations: steps and rate of its first round, and the most steps and first rate that
+        the winner gets.
     """
 
     model: str
@@ -155,31 +160,51 @@ def padded_size(shape, expansion):
 
 
 def relaxed(new, recipe, *, tied):
-    """Train factors and permutations together, round, train the factors."""
-    fit = new(tied, recipe.permutation)
-    if fit.perm is not None:
-        roundings = [fit.choices]
-    else:
-        for stage in range(1, recipe.stages + 1):
-            fit.adam(np.full(recipe.relaxed_steps // recipe.stages, recipe.rate), logit_rate=recipe.logit_rate)
-            if stage < recipe.stages:
-                fit.decide(stage)
-        # the reversals b and c are absorbed by untied factors: turning them over would change nothing
-        roundings = fit.logits.nearby(fit.free_logits, recipe.roundings, (0, 1, 2) if tied else (0,))
-    best, history = None, list(fit.history)
-    for choices in roundings:
-        trial = fit.copy()
-        trial.harden(choices)
-        trial.adam(cosine(recipe.hard_rate, 0.01 * recipe.hard_rate, recipe.hard_steps), stop=READY)
-        history += trial.history[len(fit.history) :]
-        if best is None or trial.error < best.error:
-            best = trial
+    """Train factors and permutations together, round, train the factors; from other starts until one fits.
+
+    Logits settle before the factors know more than a little: small real transforms and several butterflies round to
+    the right choices from one start in four to ten, and then nearly always fit. So what has been tried with no success
+    is not trained again. The factors of several butterflies begin anew: those that suited relaxed permutations lie in
+    poor basins (convolution, n = 64, right choices: none of 8 runs fits from there, 8 of 8 from random factors).
+    """
+    best, history, tried = None, [], set()
+    for _ in range(recipe.starts):
+        fit, roundings = _round(new, recipe, tied)
+        history += fit.history
+        for choices in roundings:
+            if choices.tobytes() in tried:
+                continue
+            tried.add(choices.tobytes())
+            trial = new(tied, "enumerate") if new.model.depth > 1 else fit.copy()
+            done = len(trial.history)
+            trial.harden(choices)
+            trial.adam(cosine(recipe.hard_rate, 0.01 * recipe.hard_rate, recipe.hard_steps), stop=READY)
+            history += trial.history[done:]
+            if best is None or trial.error < best.error:
+                best = trial
+            if best.error <= 2 * READY:
+                break
         if best.error <= 2 * READY:
             break
-    best.history = history
     if best.error > READY:
+        done = len(best.history)
         best.adam(cosine(recipe.hard_rate, 0.01 * recipe.hard_rate, 3 * recipe.hard_steps), stop=READY)
+        history += best.history[done:]
+    best.history = history
     return best
+
+
+def _round(new, recipe, tied):
+    """A run with relaxed permutations, trained, and the hard ones to try, nearest first."""
+    fit = new(tied, recipe.permutation)
+    if fit.perm is not None:
+        return fit, [fit.choices]
+    for stage in range(1, recipe.stages + 1):
+        fit.adam(np.full(recipe.relaxed_steps // recipe.stages, recipe.rate), logit_rate=recipe.logit_rate)
+        if stage < recipe.stages:
+            fit.decide(stage)
+    # the reversals b and c are absorbed by untied factors: turning them over would change nothing
+    return fit, fit.logits.nearby(fit.free_logits, recipe.roundings, (0, 1, 2) if tied else (0,))
 
 
 def candidates(model, size, rng):
@@ -255,11 +280,12 @@ def _finish(fit):
 
 
 def _untie(fit):
-    """Go on with untied factors from tied ones that did not suffice."""
+    """Go on with untied factors from tied ones that did not suffice; back to these if what is gained is noise."""
+    tied = fit.copy()
     fit.untie()
     fit.adam(cosine(0.05, 0.0005, 300), stop=READY)
     _finish(fit)
-    return fit
+    return tied if tied.error < _NOISE and fit.error > _BY_CHANCE * tied.error else fit
 
 
 def _tie(new, fit, tol):

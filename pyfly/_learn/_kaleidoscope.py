@@ -231,9 +231,9 @@ def _loops(blocks, row, rng):
 
 
 def _turns(blocks, c, one_a, one_c):
-    """A and C in turns, each the best for the other, and the relative error that they leave; no more turns if it is large.
+    """A and C in turns, each the best for the other, and the relative error that they leave.
 
-    Tied, A is the same for all nodes, and C for all column pairs of a node.
+    There are no more turns if it is large. Tied, A is the same for all nodes, and C for all column pairs of a node.
     """
     best, norm = np.inf, np.linalg.norm(blocks)
     for turn in range(min(_MOST, _ENTRIES // blocks[..., 0, 0].size + 20)):
