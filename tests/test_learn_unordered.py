@@ -12,6 +12,7 @@ import scipy.linalg
 
 import pyfly
 from pyfly import targets
+from pyfly._learn._angles import circular_orders
 from pyfly._learn._cluster import guess
 from pyfly._learn._corner import assemble
 from pyfly._learn._disorder import _partners
@@ -221,3 +222,26 @@ def test_small_rows_and_columns_in_any_order_drown_in_noise(name):
         target = sweep.CHANGES["scaled+both"][0](sweep.transforms(n)[name], rng)
         found = pyfly.learn(sweep.CHANGES["1e-1"][0](target, rng))
         assert found.relative_error < 0.1 and found.verify(target) < 0.1, (seed, found)
+
+
+@pytest.mark.parametrize("name", ["circulant", "complex circulant", "symmetric circulant"])
+def test_circulants_in_any_order_in_noise(name):
+    n, found = 32, 0
+    for seed in range(5):
+        rng = np.random.default_rng([n, seed, 7])
+        target = sweep.CHANGES["both"][0](sweep.transforms(n, seed)[name], rng)
+        orders = circular_orders(sweep.CHANGES["1e-1"][0](target, rng))
+        if orders is not None:
+            shifted = target[np.ix_(*orders)]
+            found += all(np.allclose(np.roll(row, -place), shifted[0]) for place, row in enumerate(shifted))
+    assert found >= 3
+    assert circular_orders(rng.standard_normal((n, n))) is None
+    assert circular_orders(scipy.linalg.qr(rng.standard_normal((n, n)))[0]) is None
+
+
+def test_a_circulant_in_any_order_is_learnt_in_noise():
+    n = 64
+    rng = np.random.default_rng([n, 3, 7])
+    target = sweep.CHANGES["both"][0](sweep.transforms(n, 3)["circulant"], rng)
+    found = pyfly.learn(sweep.CHANGES["1e-1"][0](target, rng))
+    assert found.model == "P Re(BPBP) P" and found.relative_error < 0.1 and found.verify(target) < 0.05

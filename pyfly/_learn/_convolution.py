@@ -138,7 +138,11 @@ def build(target, a, b):
     if m == n and n & (n - 1) == 0:
         # t_(k - n) = f t_k: an f-circulant, which a geometric diagonal makes circulant
         ratio = np.vdot(after, before) / max(float(np.vdot(after, after).real), 1e-300)
-        if np.linalg.norm(before - ratio * after) < np.sqrt(_SHARE) / 3 * np.linalg.norm(before) and abs(ratio) > 1e-8:
+        rest = np.linalg.norm(before - ratio * after) / max(np.linalg.norm(before), 1e-300)
+        if rest < np.sqrt(_SHARE) / 3 and abs(ratio) > 1e-8:
+            # 1 or -1 but for the error of the mean of n ratios
+            near = np.sign(ratio.real)
+            ratio = near if abs(ratio - near) < 4 * rest / np.sqrt(n) else ratio
             return _wrapped(target, t[n - 1 :], before, ratio, a, b, unit)
     return _expanded(t, m, n, a, b, unit, not np.iscomplexobj(target))
 

@@ -2,6 +2,7 @@
 
 circulant, scaled:  balanced, |C C^H|_ik depends on the distance of rows i and k alone: the rows at one distance form a
                     cycle, which is walked; the columns are then shifts of one column, found by phase correlation
+in noise:           angles of singular vectors, see `_angles`
 Toeplitz:           row k follows row i if T[k, 1:] and T[i, :-1] are parallel: the rows form a chain; with the columns
                     scaled as well, log |T[k, j'] / T[k, j]| differs by one number for all pairs that follow each other
 both in any order:  equal entries stand on one diagonal, and their number tells which; with scales, equal cross ratios
@@ -13,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 import scipy
 
+from pyfly._learn._angles import circular_orders
 from pyfly._learn._bases import turn
 from pyfly._learn._convolution import build, convolution
 from pyfly._learn._monomial import probes
@@ -44,7 +46,7 @@ def disordered(target):
     ------
     Found
     """
-    for find in (_shifted, _chained, _cycled, _diagonals, _mirrored):
+    for find in (_shifted, _chained, _cycled, _diagonals, _mirrored, _turned):
         for found in find(target):
             if found is not None:
                 yield found
@@ -198,6 +200,13 @@ def _columns_of(target, even, order, steps, rows, columns):
             del arranged
             return _ordered(target, order, places, phases / rows[order], right)
     return None
+
+
+def _turned(target):
+    """Circulant matrices with rows and columns in any order, in noise, where distances do not tell rows apart."""
+    orders = circular_orders(target)
+    if orders is not None:
+        yield _ordered(target, *orders)
 
 
 # ---- rows that follow each other -----------------------------------------------------------------------------------
