@@ -245,3 +245,14 @@ def test_a_circulant_in_any_order_is_learnt_in_noise():
     target = sweep.CHANGES["both"][0](sweep.transforms(n, 3)["circulant"], rng)
     found = pyfly.learn(sweep.CHANGES["1e-1"][0](target, rng))
     assert found.model == "P Re(BPBP) P" and found.relative_error < 0.1 and found.verify(target) < 0.05
+
+
+def test_both_copies_of_a_scaled_diagonal_count_by_their_weight():
+    n = 8
+    made = sweep.transforms(n)
+    for change in (3, 7, 8):
+        for name in ("skew circulant", "complex skew circulant"):
+            rng = np.random.default_rng([n, change])
+            target = sweep.CHANGES["scaled"][0](made[name], rng)
+            found = pyfly.learn(sweep.CHANGES["1e-6"][0](target, rng))
+            assert found.relative_error < 1e-6 and found.verify(target) < 1e-6, (name, change, found)

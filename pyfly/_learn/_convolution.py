@@ -239,7 +239,8 @@ def _wrapped(target, column, before, ratio, a, b, unit):
     elif abs(abs(phase) - 0.5) < 1e-9:
         phase = 0.5
     # both copies of every coefficient, weighted by how many entries stand behind each
-    share = np.arange(1, n) / n
+    count = np.convolve(np.abs(a) ** 2, np.abs(b[::-1]) ** 2)
+    share = count[: n - 1] / np.maximum(count[: n - 1] + count[n:], 1e-300)
     mean = column.astype(np.result_type(column, ratio if phase % 0.5 else 1.0))
     mean[1:] = (1 - share) * column[1:] + share * before / (ratio if phase % 0.5 else np.sign(ratio.real))
     # f = exp(2 pi i phase): column_k exp(2 pi i phase k / n) is that of a circulant
