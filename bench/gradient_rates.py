@@ -9,9 +9,9 @@ Seconds are CPU time of one thread, restarts included; steps are those of Adam i
 cells are added to the file as they end, and those that stand in it are not run again; ``--markdown FILE`` writes the
 table of gradient_rates.md.
 
-What stays hard: relaxed logits of the real-part classes at n = 16, where many wrong permutations come close; relaxed
-logits of two butterflies, a few seeds in ten (the search over the four pairs of permutations finds all); random untied
-Re(BP), whose rows may each be conjugated; anything relaxed that is never rounded.
+What stays hard: relaxed logits of two butterflies, one or two seeds in ten from n = 32 (the search over the four pairs
+of permutations finds all); random untied Re(BP), whose rows may each be conjugated; anything relaxed that is never
+rounded.
 """
 
 import argparse
