@@ -256,3 +256,10 @@ def test_both_copies_of_a_scaled_diagonal_count_by_their_weight():
             target = sweep.CHANGES["scaled"][0](made[name], rng)
             found = pyfly.learn(sweep.CHANGES["1e-6"][0](target, rng))
             assert found.relative_error < 1e-6 and found.verify(target) < 1e-6, (name, change, found)
+
+
+def test_blocks_that_drown_in_noise_do_not_speak_against_a_butterfly():
+    n = 512
+    target = sweep.transforms(n, 1)["butterfly"]
+    found = pyfly.learn(sweep.CHANGES["1e-3"][0](target, np.random.default_rng(1)))
+    assert found.model == "BP" and found.relative_error < 1e-3 and found.verify(target) < 1e-3

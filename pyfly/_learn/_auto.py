@@ -148,7 +148,8 @@ def _levels(search):
     if not fits("BP", search.model):
         return False
     search.tell("BP")
-    if len(search.target) > 4 and min(rank_share(view, 1) for view in (search.target, search.target.T)) > _CLEAR:
+    views = (search.target, search.target.T)
+    if len(search.target) > 4 and all(rank_share(v, 1, even=even) > _CLEAR for even in (True, False) for v in views):
         return False
     found = _peel.peel(search.target, tol=search.tol, tied=search.tied, any_order=False, progress=search.progress)
     return search.take(found, found.history[-1])

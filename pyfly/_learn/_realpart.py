@@ -102,16 +102,20 @@ def _split(nodes, bit):
     return nodes.reshape(2 * count, m // 2)
 
 
-def rank_share(target, rank):
-    """Share of the energy beyond a rank in small blocks three levels down, for the best bits of these levels."""
+def rank_share(target, rank, *, even=True):
+    """Share of the energy beyond a rank in small blocks three levels down, for the best bits of these levels.
+
+    even : bool
+        Whether all blocks, and their rows and columns, count alike; else large entries do, as is right in noise.
+    """
     n = len(target)
     beam = [np.arange(n)[None]]
     for _ in range(min(3, n.bit_length() - 2)):
         beam = [_split(nodes, bit) for nodes in beam for bit in (0, 1)]
-    return min(_share(target, nodes, np.random.default_rng(n), rank) for nodes in beam)
+    return min(_share(target, nodes, np.random.default_rng(n), rank, even) for nodes in beam)
 
 
-def _share(target, nodes, rng, rank=2):
+def _share(target, nodes, rng, rank=2, even=True):
     """Energy beyond a rank in random blocks: rows equal mod the width of the nodes, columns of one node."""
     count, width = nodes.shape
     if min(count, width) <= rank:
@@ -120,7 +124,7 @@ def _share(target, nodes, rng, rank=2):
     columns = _choose(rng, width, _COLUMNS)
     columns = nodes[rng.integers(count, size=(_BLOCKS, 1)), columns]
     blocks = target[rows[:, :, None], columns[:, None, :]]
-    for axis in (2, 1):
+    for axis in (2, 1) if even else ():
         # rank does not depend on the scale of rows and columns, the share would
         size = np.sqrt(np.square(np.abs(blocks)).sum(axis=axis, keepdims=True))
         blocks = blocks / np.where(size > 0, size, 1)
