@@ -19,7 +19,7 @@ import time
 
 import numpy as np
 import torch
-from compression_data import READERS, grey_features, load
+from compression_data import READERS, grey_features, load_all, positive
 from compression_layers import HIDDEN, Network, compression, parameters_of
 
 N = 1024
@@ -156,15 +156,20 @@ def parse(arguments=None):
     parser.add_argument("--data", nargs="+", choices=READERS, help="datasets (default: digits patches)")
     parser.add_argument("--folder", help="where the files of cifar10 or of the MNIST variants are")
     parser.add_argument("--methods", nargs="+", choices=HIDDEN, default=list(HIDDEN))
-    parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument("--epochs", type=positive, default=15)
     parser.add_argument("--rates", nargs="+", type=float, default=RATES)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=positive, default=1)
     parser.add_argument("--times", action="store_true", help="time the layers only; needs a quiet machine, not data")
     parser.add_argument("--json", metavar="PATH", help="write all rows to a file")
     options = parser.parse_args(arguments)
-    if options.epochs < 1:
-        parser.error(f"--epochs {options.epochs}: at least 1")
+    if options.json:
+        try:
+            open(options.json, "a").close()
+        except OSError as error:
+            parser.error(f"argument --json: {error}")
+    names = [] if options.times else options.data or ["digits", "patches"]
+    options.datasets = load_all(parser, names, options.folder)
     return options
 
 
@@ -181,8 +186,7 @@ def main(arguments=None):
     if options.data is None:
         print("No dataset was named: running on data that ship with scikit-learn, not on the paper's.")
     rows = []
-    for name in options.data or ["digits", "patches"]:
-        dataset = load(name, options.folder)
+    for dataset in options.datasets:
         print(f"\n{dataset.name}: {len(dataset.train_labels)} training and {len(dataset.test_labels)} test images")
         print(
             f"({dataset.note}); {options.epochs} epochs, seeds {options.seeds}, rates {list(options.rates)}\n\n{HEAD}"

@@ -8,6 +8,7 @@ are read.
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,9 +55,9 @@ def read_cifar(path):
 
 
 def mnist_rotated(folder):
-    """MNIST, rotated on background images: ...rotation...train_valid.amat and ...rotation...test.amat."""
-    train = read_amat(_only(folder, "*rotation*train*.amat"))
-    return Dataset("MNIST-bg-rot", "the user's files", *train, *read_amat(_only(folder, "*rotation*test*.amat")))
+    """MNIST, rotated on background images: ...background...rotation...train_valid.amat, and the same with test.amat."""
+    train, test = (read_amat(_only(folder, f"*background*rotation*{part}*.amat")) for part in ("train", "test"))
+    return Dataset("MNIST-bg-rot", "the user's files", *train, *test)
 
 
 def mnist_noise(folder, test=2000, seed=0):
@@ -144,6 +145,21 @@ def load(name, folder=None):
     if needs_folder and folder is None:
         raise ValueError(f"{name} is read from files: name their folder with --folder")
     return reader(folder)
+
+
+def positive(text):
+    """A positive integer on a command line."""
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not positive")
+    return int(text)
+
+
+def load_all(parser, names, folder):
+    """The datasets a command line names, or its error."""
+    try:
+        return [load(name, folder) for name in names]
+    except (OSError, ValueError) as error:
+        parser.error(f"argument --folder: {error}")
 
 
 def grey_features(dataset):

@@ -15,7 +15,7 @@ import time
 
 import numpy as np
 import torch
-from compression_data import READERS, load
+from compression_data import READERS, load_all, positive
 from compression_layers import HIDDEN, parameters_of
 from torch import nn
 
@@ -111,24 +111,28 @@ def parse(arguments=None):
     parser.add_argument("--data", choices=READERS, default="patches")
     parser.add_argument("--folder", help="where the files of cifar10 or of the MNIST variants are")
     parser.add_argument("--extra", nargs="+", choices=EXTRA, default=["none", "dense", "BPBP complex"])
-    parser.add_argument("--width", type=int, default=64, help="channels of the first level; 64 is ResNet18")
-    parser.add_argument("--epochs", type=int, default=100)
-    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--width", type=positive, default=64, help="channels of the first level; 64 is ResNet18")
+    parser.add_argument("--epochs", type=positive, default=100)
+    parser.add_argument("--batch", type=positive, default=128)
     parser.add_argument("--rate", type=float, default=0.1)
     parser.add_argument("--drop", type=float, default=0.2, help="factor by which the rate falls")
-    parser.add_argument("--drop-every", type=int, default=25, help="epochs between two falls")
+    parser.add_argument("--drop-every", type=positive, default=25, help="epochs between two falls")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--limit", type=int, help="use so many training images")
-    parser.add_argument("--threads", type=int, default=1)
-    return parser.parse_args(arguments)
+    parser.add_argument("--limit", type=positive, help="use so many training images")
+    parser.add_argument("--threads", type=positive, default=1)
+    options = parser.parse_args(arguments)
+    if options.width & (options.width - 1):
+        parser.error(f"argument --width: {options.width} is no power of two, as the extra layers need")
+    (options.dataset,) = load_all(parser, [options.data], options.folder)
+    return options
 
 
 def main(arguments=None):
     """Run the experiment and print its table."""
     options = parse(arguments)
     torch.set_num_threads(options.threads)
-    dataset = load(options.data, options.folder)
-    if options.limit:
+    dataset = options.dataset
+    if options.limit is not None:
         rows = np.random.default_rng(0).permutation(len(dataset.train_labels))[: options.limit]
         dataset.train_images, dataset.train_labels = dataset.train_images[rows], dataset.train_labels[rows]
     print(f"{dataset.name}: {len(dataset.train_labels)} training and {len(dataset.test_labels)} test images")

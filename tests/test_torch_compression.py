@@ -72,6 +72,8 @@ def test_amat_files_are_read_and_padded(tmp_path, bench):
     data = bench("compression_data")
     labels, pixels = write_amat(tmp_path / "mnist_all_background_images_rotation_normalized_train_valid.amat", 6)
     write_amat(tmp_path / "mnist_all_background_images_rotation_normalized_test.amat", 3)
+    for part in ("train_valid", "test"):  # digits that are only rotated are another set
+        write_amat(tmp_path / f"mnist_all_rotation_normalized_float_{part}.amat", 2)
     rotated = data.load("mnist-bg-rot", tmp_path)
     assert rotated.train_images.shape == (6, 1, 32, 32) and rotated.test_images.shape == (3, 1, 32, 32)
     assert np.array_equal(rotated.train_labels, labels)
@@ -93,6 +95,26 @@ def test_amat_files_are_read_and_padded(tmp_path, bench):
 def test_files_are_needed_where_they_are_not_shipped(bench):
     with pytest.raises(ValueError, match="--folder"):
         bench("compression_data").load("cifar10")
+
+
+@pytest.mark.parametrize(
+    "command, arguments, text",
+    [
+        ("compression", ["--data", "cifar10"], "--folder"),
+        ("compression", ["--data", "cifar10", "--folder", "/nowhere"], "--folder"),
+        ("compression", ["--data", "mnist-noise", "--folder", "/nowhere"], "--folder"),
+        ("compression", ["--json", "/nowhere/rows.json"], "--json"),
+        ("compression", ["--epochs", "0"], "--epochs"),
+        ("compression_resnet", ["--data", "cifar10", "--folder", "/nowhere"], "--folder"),
+        ("compression_resnet", ["--epochs", "0"], "--epochs"),
+        ("compression_resnet", ["--limit", "0"], "--limit"),
+        ("compression_resnet", ["--width", "12"], "--width"),
+    ],
+)
+def test_wrong_arguments_of_the_commands_are_named(bench, capsys, command, arguments, text):
+    with pytest.raises(SystemExit, match="2"):
+        bench(command).parse(arguments)
+    assert f"argument {text}" in capsys.readouterr().err
 
 
 def test_shipped_data_keep_training_and_test_apart(bench):
