@@ -304,6 +304,21 @@ def test_a_weight_that_is_a_butterfly_is_found_again(nblocks, increasing, tied):
     assert layer.twiddle.dtype == torch.float32
 
 
+@pytest.mark.parametrize("complex", [False, True])
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize("sizes", [*SIZES, (20, 30), (9, 28), (17, 32), (31, 17)], ids=str)
+def test_a_weight_that_is_the_corner_of_a_butterfly_is_found_again(sizes, tied, complex):
+    options = dict(tied=tied, complex=complex)
+    for layer, more in (
+        (pt.Butterfly, {}),
+        (pt.Butterfly, {"increasing_stride": False}),
+        (pt.BP, {"real_output": False}),
+        (pt.BP, {"real_output": False, "permutation": None}),
+    ):
+        linear = layer(*sizes, dtype=D, **options, **more).to_linear()
+        assert_close(layer.from_linear(linear, **options, **more).matrix(), linear.weight, 1e-9)
+
+
 @pytest.mark.parametrize("permutation", ["bit_reversal", "learn", None])
 def test_a_weight_that_is_a_butterfly_after_a_permutation_is_found_again(permutation):
     source = pt.BP(32, 32, tied=False, permutation=None if permutation is None else "bit_reversal", dtype=D)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import nn
@@ -14,21 +16,24 @@ from pyfly.torch._layers import Butterfly, ButterflyUnitary, Kaleidoscope, Struc
 _CLOSE, _EXACT = 0.1, 1e-10
 
 
-def _peel(matrix, tied):
+def _peel(matrix, tied, known):
     """Factors of increasing stride that approximate a square matrix, one stage after the other from the largest.
 
     Each stage takes the best rank-one approximation of every pair of rows on each half of the columns: exact where the
-    matrix is a butterfly matrix.
+    matrix is a butterfly matrix. Columns that are not known, those of the padding, are zero.
     """
-    from pyfly._learn._levels import Tied, Untied
+    from pyfly._learn import _levels
 
     n = len(matrix)
     if n == 1:
         return np.empty(_init.core_shape(1, tied), matrix.dtype)
-    levels = Tied() if tied else Untied()
     nodes, weights, stages = matrix[None], np.ones((1, n)), []
     while nodes.shape[-1] > 2:
-        step = _straight(levels, nodes, weights)
+        step = _levels.split(nodes, weights, 0)
+        if tied:
+            # columns stay in their order: Tied could reverse the second half, which a fixed layer cannot
+            step = _levels._merge(step, 0) if known.all() else _merge_known(step, known)
+            known = known.reshape(2, -1).any(0)
         stages.append(step.blocks)
         nodes, weights = step.children, step.weights
     stages = [nodes, *stages[::-1]]
@@ -37,13 +42,23 @@ def _peel(matrix, tied):
     return np.stack([stage.reshape(n // 2, 2, 2) for stage in stages])
 
 
-def _straight(levels, nodes, weights):
-    """A level with columns in their order; a tied one could reverse the second half, which a fixed layer cannot."""
-    from pyfly._learn import _levels
+def _merge_known(free, known):
+    """Let one matrix serve as both children: the columns known in both give the scales of its rows, all its entries.
 
-    if isinstance(levels, _levels.Tied):
-        return _levels._merge(_levels.split(nodes, weights, 0), 0)
-    return levels.step(nodes, weights, 0)
+    Zeros of the padding say nothing of a tied matrix, whose other columns fix what it does there.
+    """
+    known = known.reshape(2, -1)
+    pairs, weights = free.children.swapaxes(0, 1), free.weights.T[..., None]
+    both = known.all(0)
+    d = np.ones_like(pairs[..., :1])
+    if both.any():
+        root = np.sqrt(weights)
+        d = np.linalg.svd(root * pairs[..., both], full_matrices=False)[0][..., :1] / np.where(root > 0, root, 1)
+    strength = (known * weights * abs(d) ** 2).sum(1)
+    rows = (known * weights * d.conj() * pairs).sum(1) / np.where(strength > 0, strength, 1)
+    blocks = free.blocks * d.swapaxes(-1, -2)
+    passed = (weights * abs(d) ** 2).sum((1, 2))
+    return replace(free, blocks=blocks, children=rows[None], weights=passed[None])
 
 
 def _peel_two(matrix, tied, goal):
@@ -65,16 +80,18 @@ def _project_butterfly(layer, weight, goal):
     twiddle = np.zeros((layer.nstacks, layer.nblocks, *_init.core_shape(layer.n, layer.tied)), padded.dtype)
     # The last block takes the matrix, the others pass it on; the last two where they make it up.
     twiddle[:] = np.eye(2)
+    inputs = np.arange(layer.n) < layer.in_features
     for stack, part in enumerate(padded.reshape(layer.nstacks, layer.n, layer.n)):
         increasing = layer._order(layer.nblocks - 1)
         two = _two_blocks(part, increasing, goal) if layer.nblocks > 1 and not layer.tied else None
         if two is not None:
             twiddle[stack, -2:] = two
         elif increasing:
-            twiddle[stack, -1] = _peel(part, layer.tied)
+            twiddle[stack, -1] = _peel(part, layer.tied, inputs)
         else:
             # decreasing strides are the transpose of increasing ones
-            core = _peel(np.ascontiguousarray(part.T), layer.tied).swapaxes(-1, -2)
+            outputs = np.arange(layer.n) < layer.out_features - stack * layer.n
+            core = _peel(np.ascontiguousarray(part.T), layer.tied, outputs).swapaxes(-1, -2)
             twiddle[stack, -1] = core if layer.tied else core[::-1]
     return twiddle
 
@@ -97,6 +114,7 @@ def _project_chain(layer, weight, goal):
     matrix[: layer.out_features, : layer.in_features] = weight
     twiddle = np.zeros((layer.depth, *_init.core_shape(n, layer.tied)), matrix.dtype)
     twiddle[:] = np.eye(2)
+    known = np.arange(n) < layer.in_features
     # y = B_k P_k ... P_1 x with all but the last B the identity: take the permutations off the columns
     for k, permutation in enumerate(layer.permutations):
         if k == layer.depth - 2:
@@ -106,8 +124,9 @@ def _project_chain(layer, weight, goal):
                 return twiddle
         if isinstance(permutation, LearnablePermutation):
             _choose_permutation(permutation, matrix)
-        matrix = matrix[:, _indices(permutation, n)]
-    twiddle[-1] = _peel(np.ascontiguousarray(matrix), layer.tied)
+        order = _indices(permutation, n)
+        matrix, known = matrix[:, order], known[order]
+    twiddle[-1] = _peel(np.ascontiguousarray(matrix), layer.tied, known)
     return twiddle
 
 
@@ -186,8 +205,9 @@ def from_linear(linear, layer=Butterfly, *, refine=0, **options):
 
     The weight is projected in double precision: onto the last two factors where these make it up, with decreasing
     strides after increasing ones or a bit reversal between; else onto the last one, by taking off one stage after the
-    other. Both are exact for a weight that is such a product, the latter is greedy otherwise. L-BFGS then reduces the
-    distance on demand.
+    other. Two factors are found again where in_features = n and out_features a multiple of it, n the power of two; one
+    is found at any sizes. Of other weights the latter is a greedy approximation. L-BFGS then reduces the distance on
+    demand.
 
     Parameters
     ----------
@@ -217,8 +237,10 @@ def from_linear(linear, layer=Butterfly, *, refine=0, **options):
 
     Notes
     -----
-    O(n^2) operations without `refine`, O(n^2 log n) for two factors. Not found: a weight that is the real part of two
-    complex factors, or that needs more than two. Weights of trained networks are usually not close to a butterfly: look
+    O(n^2) operations without `refine`, O(n^2 log n) for two factors. Not found: a weight that is the real part of
+    complex factors (the cosine transform is one), needs more than two factors or a corner of two (a `Kaleidoscope` of
+    depth or expansion above 1), or a learnt permutation with the reversals b and c: only choices a are tried, for all
+    levels alike where two factors are found. Weights of trained networks are usually not close to a butterfly: look
     at the error, and train on. Zheng, Riccietti and Gribonval, arXiv:2110.01230.
 
     Examples
