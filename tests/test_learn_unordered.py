@@ -15,7 +15,7 @@ from pyfly import targets
 from pyfly._learn._angles import circular_orders
 from pyfly._learn._cluster import guess
 from pyfly._learn._corner import assemble
-from pyfly._learn._disorder import _partners
+from pyfly._learn._disorder import _partners, _symmetric
 from pyfly._learn._matching import matched
 from pyfly._learn._unordered import clean, unordered
 
@@ -263,3 +263,17 @@ def test_blocks_that_drown_in_noise_do_not_speak_against_a_butterfly():
     target = sweep.transforms(n, 1)["butterfly"]
     found = pyfly.learn(sweep.CHANGES["1e-3"][0](target, np.random.default_rng(1)))
     assert found.model == "BP" and found.relative_error < 1e-3 and found.verify(target) < 1e-3
+
+
+@pytest.mark.parametrize("n", [128, 512])
+def test_mirrors_are_looked_for_where_cross_ratios_repeat(n):
+    rng = np.random.default_rng(n)
+    noise = rng.standard_normal((n, n))
+    diagonals = rng.standard_normal(2 * n)[
+        np.add.outer(np.arange(n), np.arange(n))
+    ]  # Toeplitz but for the order of rows
+    target = (diagonals * rng.standard_normal(n) * rng.standard_normal((n, 1)))[rng.permutation(n)][
+        :, rng.permutation(n)
+    ]
+    assert _symmetric(target) and _symmetric(target * (1 + 1e-6 * noise))
+    assert not any(_symmetric(x) for x in (noise, np.linalg.qr(noise)[0], rng.random((n, n))))

@@ -349,15 +349,24 @@ def _mirrored(target):
 
 
 def _symmetric(target):
-    """Whether some rows and some columns share cross ratios."""
-    n = len(target)
-    some = np.random.default_rng(n).permutation(n)[: max(16, int(2 * np.sqrt(n)))]
-    parts = [_ratios(view[np.r_[0, some]], 0, 0)[1:, 1:].ravel() for view in (target, target.T)]
-    keys = np.log(np.abs(np.concatenate(parts)))
-    order = np.argsort(keys)
-    close = np.diff(keys[order]) < 1e-3 * _spacing(keys[order])
-    across = (order[1:] < len(parts[0])) != (order[:-1] < len(parts[0]))
-    return np.count_nonzero(close & across) > max(len(some), len(keys) // 500)
+    """Whether some rows and some columns share more cross ratios, around some entry, than without structure."""
+    n, random = len(target), np.random.default_rng(len(target))
+    # the mirrors themselves take no time where n is small; around an entry near a corner few cross ratios are equal
+    return n < 128 or any(_symmetric_around(target, random.permutation(n)) for _ in range(4))
+
+
+def _symmetric_around(target, places):
+    """Of the entry (k, k), k the first place."""
+    here = places[:1]
+    some, others = np.split(places[1:], [int(4 * np.sqrt(len(places)))])
+    rows = _ratios(target[np.r_[here, some]][:, np.r_[here, some, others]], 0, 0)[1:, 1:]
+    # no entry twice: it is equal to itself
+    columns = _ratios(target.T[np.r_[here, some]][:, np.r_[here, others]], 0, 0)[1:, 1:]
+    keys = np.sort(np.log(np.abs(np.concatenate([rows.ravel(), columns.ravel()]))))
+    gaps = np.diff(keys) / _spacing(keys)
+    # without structure four times as many are within four times the distance
+    close, wide = np.count_nonzero(gaps < 0.02), np.count_nonzero(gaps < 0.08)
+    return (4 * close - wide) / 3 > max(len(keys) / 400, 2 * np.sqrt(16 * close + wide))
 
 
 def _ratios(target, row, column):
