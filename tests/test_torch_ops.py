@@ -265,6 +265,14 @@ def test_forward_and_batched_derivatives(which):
     assert_close(got, want, 8, 100)
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")  # of torch about itself
+def test_compiled_code_keeps_tangents():
+    torch.compiler.reset()
+    layer, x, t = pt.BPBP(8, 8, bias=False, permutation="learn"), torch.randn(3, 8), torch.randn(3, 8)
+    compiled = torch.compile(lambda x, t: torch.func.jvp(layer, (x,), (t,))[1], backend="eager")
+    assert torch.allclose(compiled(x, t), layer(t), rtol=1e-5)
+
+
 def test_jacobians_and_hessians_of_every_strategy_agree():
     w, x = factors(4), torch.randn(5, 4, dtype=D)
 

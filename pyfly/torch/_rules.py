@@ -51,7 +51,8 @@ _transformable = {}
 
 def apply(op, factors, x, *args):
     """Call a registered operator by the shortest way that keeps its derivatives."""
-    if torch.compiler.is_compiling():
+    # torch's form of an operator would drop a tangent in silence: the compiler is to break its graph there
+    if torch.compiler.is_compiling() and not _carrying():
         return op(factors, x, *args)
     if _watched():
         return _transformable[op].apply(factors, x, *args)
@@ -72,9 +73,14 @@ def multiply_squeezed(factors, x, *options):
     return apply(multiply_op, factors.view(factors.shape[2:]), x, *options)
 
 
+def _carrying():
+    """Whether a tensor may carry a tangent."""
+    return getattr(forward_ad, "_current_level", 0) >= 0
+
+
 def _watched():
     """Whether a tensor may be one of a transform, or carry a tangent."""
-    return _transforming() or getattr(forward_ad, "_current_level", 0) >= 0
+    return _transforming() or _carrying()
 
 
 def _direct(factors, x):
