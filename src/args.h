@@ -133,14 +133,9 @@ static inline void bfly_fp_raise(int flags)
 #include <omp.h>
 static inline int bfly_thread_id(void) { return omp_get_thread_num(); }
 static inline int bfly_team_size(void) { return omp_get_num_threads(); }
-static inline void bfly_team_meets(void)
-{
-#pragma omp barrier
-}
 #else
 static inline int bfly_thread_id(void) { return 0; }
 static inline int bfly_team_size(void) { return 1; }
-static inline void bfly_team_meets(void) {}
 #endif
 
 #endif

@@ -260,6 +260,8 @@ void bfly_tell(const char *function, int result);
  * of them share the passes over one tile after the other, 1 where the tiles are better shared out */
 int bfly_threads_for(double work);
 int bfly_threads_inside(int threads, bfly_int tiles, double tile_bytes);
+/* A barrier. Out of line: where one is in line, clang asks the runtime for the thread at the start of a serial call too. */
+void bfly_team_meets(void);
 
 /* program.c: vectors of the caller in so many rows; in a tile of a product or plan, and how many threads share each
  * tile; memory */

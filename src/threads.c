@@ -146,3 +146,10 @@ int bfly_threads_inside(int threads, bfly_int tiles, double tile_bytes)
 {
     return threads > 1 && tiles < threads && tile_bytes >= MIN_SHARED_BYTES ? threads : 1;
 }
+
+void bfly_team_meets(void)
+{
+#ifdef _OPENMP
+#pragma omp barrier
+#endif
+}
