@@ -1,8 +1,8 @@
 """The library by addresses: for tensors, where a NumPy array around each would cost more than a product of one vector.
 
-The caller answers for addresses, types and sizes. `type` numbers the types of _by_type 0 to 5; `op` numbers N, T, C, conj 0 to 3; factors are contiguous; inc and dist are strides
-in items. One of the two gradients may be at address 0, which leaves it out. `threads` limits the library's own number.
-The GIL is released.
+The caller answers for addresses, types and sizes. `type` numbers the types of _by_type 0 to 5; `op` numbers N, T, C,
+conj 0 to 3; factors are contiguous; inc and dist are strides in items. One of the two gradients may be at address 0,
+which leaves it out. `threads` limits the library's own number. The GIL is released.
 """
 
 from libc.stdint cimport int64_t

@@ -43,7 +43,8 @@ def transposed(matrix):
 
 def rowwise(matrix):
     """The matrix itself if its rows stand one after the other, else a copy of which this is true."""
-    return transposed(matrix.T) if matrix.T.flags.c_contiguous and min(matrix.shape) > 1 else np.ascontiguousarray(matrix)
+    by_columns = matrix.T.flags.c_contiguous and min(matrix.shape) > 1
+    return transposed(matrix.T) if by_columns else np.ascontiguousarray(matrix)
 
 
 @cython.boundscheck(False)
@@ -136,7 +137,7 @@ def walk(steps, Py_ssize_t start, float[::1] free, float least, bint second=Fals
             step = matrices[passed]
             along = &step[row, 0]
             at = other = -1
-            for avoided in range(2 if second and count == 1 else 1):
+            for _ in range(2 if second and count == 1 else 1):
                 best, at = -1, 0
                 for j in range(n):
                     size = abs(along[j]) * free[j]

@@ -1,4 +1,4 @@
-# The C interface of libbutterfly for Cython, whole: `from pyfly.libbutterfly cimport bfly_dmul`. butterfly.h documents it.
+# The whole C interface of libbutterfly for Cython: `from pyfly.libbutterfly cimport bfly_dmul`; see butterfly.h.
 from libc.stdint cimport int64_t
 
 cdef extern from "butterfly.h" nogil:
