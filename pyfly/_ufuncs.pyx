@@ -259,7 +259,7 @@ def multiply_small(cnp.ndarray w, cnp.ndarray x, int variant):
 
 cdef void gradients(char **args, const intp *dims, const intp *steps, const Kind *k, int nd,
                     bint permutation) noexcept nogil:
-    """factors (nd dimensions), x (b, n), gy (b, n) -> gradients of factors and x; of a relaxed permutation, or a product."""
+    """factors (nd dimensions), x (b, n), gy (b, n) -> gradients of factors and x; of a product or a permutation."""
     cdef intp b = dims[1 + nd], n = dims[2 + nd], s
     cdef const intp *fs = steps + 5          # strides of the factors, then (b, n) of x and gy, then both outputs
     cdef const intp *xs = fs + nd
