@@ -49,11 +49,14 @@ def test_complex_target_and_other_size():
 
 def test_one_factor_is_at_its_optimum():
     target = targets.legendre(64)
-    found = pyfly.learn(target)
+    found = pyfly.learn(target, model="BP")
     assert found.model == "BP" and found.permutation_in_words == "identity"
-    assert found.relative_error < 0.546
+    assert found.relative_error < 0.552
+    # without a wish, another form of fewer numbers comes closer
+    free = pyfly.learn(target)
+    assert free.relative_error < 0.5 and free.n_parameters < found.n_parameters
     # any start ends there: it is the optimum as far as can be seen
-    again = pyfly.learn(target, seed=5, method="auto", tied=False)
+    again = pyfly.learn(target, seed=5, model="BP", tied=False)
     assert again.relative_error == pytest.approx(found.relative_error, rel=1e-2)
 
 
