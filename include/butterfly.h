@@ -25,7 +25,7 @@
  *              a vector's result does not depend on count. In a parallel region and in a forked child a call uses
  *              one thread. Nothing is printed.
  *   Memory     At most one allocation a call, released before it returns; plans keep what they are made of, and
- *              making, saving and loading them takes several. Up to 64 KiB of the caller's stack.
+ *              making, saving and loading them takes several. Up to 128 KiB of the caller's stack.
  *   Stability  Stable, but for sections titled (experimental), of which any release may change or drop what is there.
  */
 #ifndef BUTTERFLY_H
@@ -151,8 +151,8 @@ BFLY_API int bfly_zdbmm(int layout, int side, int op, int order, int form, bfly_
  *
  * accumulate  0: gw is overwritten; 1: gw is added to. gx is always overwritten.
  * gw, gx      either may be NULL: it is not computed. gx may be gy with the same strides.
- * Cost        6 n log2 n multiplications and as many additions a vector (complex: times 4, cs and zd: times 2): the
- *             product again, gx and gw. For n >= 1024 some stages of the product once more, up to half of them.
+ * Cost        6 to 8 n log2 n multiplications and as many additions a vector (complex: times 4, cs and zd: times 2): the
+ *             product again, gx and gw, and once more the stages of the product inside a pass over the data.
  * Order of    The sum over vectors is cut into chunks that depend on n and count only and added in a fixed order:
  * summation   the same bits for every number of threads.
  * Workspace   bounded, bfly_?grad_work tells the bytes. At most log2 n / 2 + 2 tiles a thread, or for the team where threads

@@ -51,14 +51,14 @@ static int bmm(kind t, int layout, int side, int op, int order, int form, bfly_i
                                             scale});
 }
 
-#define REAL_BMM(t, type, precision)                                                                             \
+#define REAL_BMM(t, type, precision)                                                                               \
     int bfly_##t##bmm(int layout, int side, int op, int order, int form, bfly_int rows, bfly_int cols, type alpha, \
                       const type *w, const type *a, bfly_int lda, type beta, type *c, bfly_int ldc)                \
     {                                                                                                              \
         const double pa[2] = {alpha, 0}, pb[2] = {beta, 0};                                                        \
         REPORT(bmm((kind){precision, 0, 0}, layout, side, op, order, form, rows, cols, pa, w, a, lda, pb, c, ldc)); \
     }
-#define COMPLEX_BMM(t, type, wtype, precision, complex_w)                                                           \
+#define COMPLEX_BMM(t, type, wtype, precision, complex_w)                                                             \
     int bfly_##t##bmm(int layout, int side, int op, int order, int form, bfly_int rows, bfly_int cols,                \
                       const void *alpha, const wtype *w, const void *a, bfly_int lda, const void *beta, void *c,      \
                       bfly_int ldc)                                                                                   \
