@@ -22,6 +22,14 @@
         return result_;                                                  \
     } while (0)
 
+/* The complex numbers at alpha and beta as pairs of doubles, for a call with FROM_ALPHA and FROM_BETA: NULL stays NULL. */
+#define COMPLEX_SCALARS(type)                                       \
+    const type *a_ = alpha, *b_ = beta;                             \
+    const double alpha_[2] = {a_ ? a_[0] : 0, a_ ? a_[1] : 0};      \
+    const double beta_[2] = {b_ ? b_[0] : 0, b_ ? b_[1] : 0}
+#define FROM_ALPHA (a_ ? alpha_ : NULL)
+#define FROM_BETA (b_ ? beta_ : NULL)
+
 static inline int bfly_is_op(int op) { return op >= BFLY_NO_TRANS && op <= BFLY_CONJ; }
 static inline int bfly_is_order(int order) { return order == BFLY_INCREASING || order == BFLY_DECREASING; }
 static inline int bfly_is_form(int form) { return form == BFLY_UNTIED || form == BFLY_TIED; }

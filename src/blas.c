@@ -63,10 +63,9 @@ static int bmm(kind t, int layout, int side, int op, int order, int form, bfly_i
                       const void *alpha, const wtype *w, const void *a, bfly_int lda, const void *beta, void *c,      \
                       bfly_int ldc)                                                                                   \
     {                                                                                                                 \
-        const type *pa = alpha, *pb = beta;                                                                           \
-        const double na[2] = {pa ? pa[0] : 0, pa ? pa[1] : 0}, nb[2] = {pb ? pb[0] : 0, pb ? pb[1] : 0};              \
-        REPORT(bmm((kind){precision, complex_w, 1}, layout, side, op, order, form, rows, cols, pa ? na : NULL, w, a,  \
-                   lda, pb ? nb : NULL, c, ldc));                                                                     \
+        COMPLEX_SCALARS(type);                                                                                        \
+        REPORT(bmm((kind){precision, complex_w, 1}, layout, side, op, order, form, rows, cols, FROM_ALPHA, w, a,      \
+                   lda, FROM_BETA, c, ldc));                                                                          \
     }
 REAL_BMM(s, float, 0)
 REAL_BMM(d, double, 1)

@@ -276,27 +276,24 @@ static inline int of_one(int result) { return result <= -11 ? result + 2 : resul
                       const void *x, bfly_int incx, bfly_int distx, const void *beta, void *y, bfly_int incy,       \
                       bfly_int disty)                                                                               \
     {                                                                                                               \
-        const type *pa = alpha, *pb = beta;                                                                         \
-        const double a[2] = {pa ? pa[0] : 0, pa ? pa[1] : 0}, b[2] = {pb ? pb[0] : 0, pb ? pb[1] : 0};              \
-        REPORT(mul(0, precision, complex_w, 1, op, order, form, n, count, pa ? a : NULL, w, x, incx, distx,         \
-                   pb ? b : NULL, y, incy, disty));                                                                 \
+        COMPLEX_SCALARS(type);                                                                                      \
+        REPORT(mul(0, precision, complex_w, 1, op, order, form, n, count, FROM_ALPHA, w, x, incx, distx,            \
+                   FROM_BETA, y, incy, disty));                                                                     \
     }                                                                                                               \
     int bfly_##t##bmv(int op, int order, int form, bfly_int n, const void *alpha, const wtype *w, const void *x,    \
                       bfly_int incx, const void *beta, void *y, bfly_int incy)                                      \
     {                                                                                                               \
-        const type *pa = alpha, *pb = beta;                                                                         \
-        const double a[2] = {pa ? pa[0] : 0, pa ? pa[1] : 0}, b[2] = {pb ? pb[0] : 0, pb ? pb[1] : 0};              \
-        REPORT(of_one(mul(0, precision, complex_w, 1, op, order, form, n, 1, pa ? a : NULL, w, x, incx, 0,          \
-                          pb ? b : NULL, y, incy, 0)));                                                             \
+        COMPLEX_SCALARS(type);                                                                                      \
+        REPORT(of_one(mul(0, precision, complex_w, 1, op, order, form, n, 1, FROM_ALPHA, w, x, incx, 0,             \
+                          FROM_BETA, y, incy, 0)));                                                                 \
     }                                                                                                               \
     int bfly_##t##mul_work(int op, int order, int form, bfly_int n, bfly_int count, const void *alpha,              \
                            const wtype *w, const void *x, bfly_int incx, bfly_int distx, const void *beta, void *y, \
                            bfly_int incy, bfly_int disty, void *work, bfly_int *bytes)                              \
     {                                                                                                               \
-        const type *pa = alpha, *pb = beta;                                                                         \
-        const double a[2] = {pa ? pa[0] : 0, pa ? pa[1] : 0}, b[2] = {pb ? pb[0] : 0, pb ? pb[1] : 0};              \
-        REPORT_WORK(16, mul(1, precision, complex_w, 1, op, order, form, n, count, pa ? a : NULL, w, x, incx, distx,\
-                            pb ? b : NULL, y, incy, disty));                                                        \
+        COMPLEX_SCALARS(type);                                                                                      \
+        REPORT_WORK(16, mul(1, precision, complex_w, 1, op, order, form, n, count, FROM_ALPHA, w, x, incx, distx,   \
+                            FROM_BETA, y, incy, disty));                                                            \
     }
 REAL_MUL(s, float, 0)
 REAL_MUL(d, double, 1)
