@@ -11,6 +11,12 @@ if(DEFINED ENV{BUTTERFLY_CUDA})
   set(cuda_default "$ENV{BUTTERFLY_CUDA}")
 endif()
 set(BUTTERFLY_CUDA "${cuda_default}" CACHE STRING "CUDA library: auto, 1 or 0")
+string(TOUPPER "${BUTTERFLY_CUDA}" cuda_mode) # CMake's other words for 1 and 0
+if(cuda_mode MATCHES "^(ON|TRUE|YES|Y)$")
+  set(BUTTERFLY_CUDA 1)
+elseif(cuda_mode MATCHES "^(OFF|FALSE|NO|N)$")
+  set(BUTTERFLY_CUDA 0)
+endif()
 set(BUTTERFLY_CUDA_ARCHS "$ENV{BUTTERFLY_CUDA_ARCHS}" CACHE STRING "Architectures of the CUDA library, as in \"80 90\", or all")
 
 set(cuda_library "${PROJECT_BINARY_DIR}/cuda/libbutterfly_cuda.so")
