@@ -6,6 +6,7 @@ import scipy.linalg
 
 import pyfly
 from pyfly import targets
+from pyfly._learn._factorization import _elementary
 from pyfly._learn._words import choices_of, folded, in_words
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -60,6 +61,20 @@ def test_transforms(n):
         assert found.rmse == pytest.approx(np.linalg.norm(dense - target) / n, abs=1e-15 * np.linalg.norm(target))
         if models - {"D", "P"} and (n, name) != (8, "hartley"):
             assert found.tied and found.n_parameters <= 2 * 4 * (n - 1), name
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_factors_are_tied_as_asked(tied):
+    n = 16
+    corner = np.random.default_rng(0).standard_normal(25)[np.subtract.outer(np.arange(12), np.arange(13)) + 12]
+    targets_ = [*transforms(n), ("toeplitz corner", corner, ()), ("legendre", targets.legendre(n), ())]
+    for name, target, models in targets_:
+        found = pyfly.learn(target, tied=tied)
+        assert found.tied == tied and (found.converged or name == "legendre"), name
+        assert found.model in models or not models, name
+        factors = [factor for factor in _elementary(found.operator) if isinstance(factor, pyfly.Butterfly)]
+        assert all(factor.tied == tied for factor in factors), name
+        assert found.n_parameters == found.counts["tied" if tied else "untied"], name
 
 
 def test_large_transforms():

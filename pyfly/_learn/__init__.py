@@ -55,10 +55,11 @@ def learn(
         Relative error at which the target counts as found; 1e-10 for double, 1e-5 for single precision.
     tied : {"auto", True, False}
         Whether all blocks of a stage's diagonal are the same, 4 (n - 1) numbers a butterfly: ``"auto"`` takes tied
-        factors where they are as exact as free ones.
+        factors where they are as exact as free ones; False gives every pair a block of its own, 2 n log2 n numbers.
     max_depth : int
-        For a target without an exact form: number of factors BP allowed in its approximation. The smallest number that
-        reaches `tol` is returned, or the best met; `alternatives` says what other forms of this size leave.
+        For a target without an exact form: number of factors BP allowed in its approximation, unless `model` says it.
+        The smallest number that reaches `tol` is returned, or the best met; `alternatives` says what other forms of
+        this size leave. Several are fitted from a hundred starts: a minute for two at n = 64.
     expansion : int
         Power of two; the target is the corner of a product ``expansion`` times as large.
     seed : int

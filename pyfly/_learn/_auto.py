@@ -10,9 +10,11 @@ kept as the best so far (noise, single precision), and replaced by one that leav
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 
+from pyfly._algebra import to_untied
 from pyfly._learn import _peel
 from pyfly._learn._compress import single
 from pyfly._learn._convolution import convolution, hankel
@@ -30,6 +32,8 @@ from pyfly._learn._unordered import clean, unordered
 _CLEAR = 0.2
 # One that leaves less than this fits, up to noise.
 _FITS = 0.03
+# Classes without factors that could be tied.
+_NO_BUTTERFLIES = ("D", "P", "DP")
 
 
 def auto(target, *, tol, tied="auto", model="auto", progress=None, only_peel=False):
@@ -60,14 +64,20 @@ def auto(target, *, tol, tied="auto", model="auto", progress=None, only_peel=Fal
     return search.best, search.error
 
 
-def auto_any_shape(target, *, tol, model="auto", progress=None):
+def auto_any_shape(target, *, tol, tied="auto", model="auto", progress=None):
     """Exact forms that need no power of two: convolutions of any shape, or None.
+
+    Parameters
+    ----------
+    target : ndarray of float64 or complex128, shape (m, n)
+    tol, tied, model, progress
+        As in `auto`.
 
     Returns
     -------
     Found or None
     """
-    search = _Search(target, tol, "auto", model, progress)
+    search = _Search(target, tol, tied, model, progress)
     for find in (convolution, hankel):
         if search.take(find(target)):
             return search.best
@@ -86,7 +96,7 @@ class _Search:
 
     def take(self, found, error=None):
         """Keep a product if it is wanted and better; say whether the search is over."""
-        if found is None or not fits(found.model, self.model) or (self.tied is True and not found.tied):
+        if found is None or not fits(found.model, self.model) or not self._tied_as_asked(found):
             return False
         measured = error is None
         if measured:
@@ -99,6 +109,14 @@ class _Search:
             self.best, self.error, self.numbers = found, error, numbers
             found.measured = error if measured else None
         return self.error <= self.tol
+
+    def _tied_as_asked(self, found):
+        """Give every pair its own block where free factors are asked for; say whether the factors are as asked."""
+        if self.tied is False and found.tied:
+            found.factors, found.tied = tuple(to_untied(factor) for factor in found.factors), False
+        if self.tied is True and found.model in _NO_BUTTERFLIES:
+            found.tied = True
+        return self.tied == "auto" or found.tied == self.tied
 
     def measure(self, found):
         """Relative error of a product."""
@@ -132,10 +150,22 @@ def fits(model, wanted):
     return _core(model) == _core(wanted)
 
 
+def factors_of(model):
+    """How many factors B P a class is the product of; 0 for any other class."""
+    core = _core(model)
+    return core.count("BP") if not core.replace("BP", "") else 0
+
+
 def _core(model):
-    text = model.replace("^T", "").replace("(BP)^2", "BPBP").replace("(BP)^3", "BPBPBP").replace("(BP)", "BP")
-    text = text.replace(" D", "").replace("D ", "").replace(" P", "").replace("P ", "")
-    return text.replace("(Re(BPP))", "Re(BPP)").replace("(Re(BP))", "Re(BP)").replace("BPP", "BP")
+    """The class without transposes, diagonals and permutations around it: "P ((BP)^2)^T D" is "BPBP"."""
+    words = model.split()
+    return " ".join(_plain(word) for word in words if word not in ("D", "P") or len(words) == 1)
+
+
+def _plain(word):
+    """A class written without powers, outer brackets, transpose and P'."""
+    word = re.sub(r"\((BPP?)\)\^(\d)", lambda power: power[1] * int(power[2]), word)
+    return re.sub(r"^\((.*)\)$", r"\1", word.removesuffix("^T")).replace("BPP", "BP")
 
 
 def _one_entry(search):

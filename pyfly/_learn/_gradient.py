@@ -113,7 +113,7 @@ def gradient(
         workers = get_num_threads()
     recipes = _recipes(target, model, tied, permutation, restarts, max_depth, expansion)
     if target.shape == (1, 1):
-        return _single_entry(target)
+        return _single_entry(target, tied is not False)
     # the norm of such a corner of an orthogonal matrix
     size = padded_size(target.shape, parse(recipes[0].model).expansion)
     scale = float(np.linalg.norm(target)) / math.sqrt(target.size / size)
@@ -261,12 +261,11 @@ def _found(best, scale, tried, total, tol, *, real):
     )
 
 
-def _single_entry(target):
+def _single_entry(target, tied):
     from pyfly import Diagonal, Permutation
 
-    return Found(
-        (Diagonal(target[0].copy()), Permutation(np.zeros(1, np.int64))), "BP", np.zeros(1, np.int64), True, [0.0]
-    )
+    perm = np.zeros(1, np.int64)
+    return Found((Diagonal(target[0].copy()), Permutation(perm)), "BP", perm, tied, [0.0])
 
 
 def _check(tied, restarts, seed, search, trials, storage, study_name):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pyfly._config import get_num_threads, num_threads
-from pyfly._learn._auto import auto, auto_any_shape
+from pyfly._learn._auto import auto, auto_any_shape, factors_of, fits
 from pyfly._learn._baselines import alternatives
 from pyfly._learn._compress import compress
 from pyfly._learn._corner import assemble
@@ -73,7 +73,9 @@ def search(matrix, scale, *, method, model, tol, tied, max_depth, expansion, see
     size = expansion * (1 << (max(m, n) - 1).bit_length())
     found, how, work = None, method, None
     if method == "auto" and (m, n) != (size, size):
-        found, how = auto_any_shape(_double(matrix, scale, None), tol=tol, model=model, progress=progress), "auto"
+        whole = _double(matrix, scale, None)
+        found, how = auto_any_shape(whole, tol=tol, tied=tied, model=model, progress=progress), "auto"
+        del whole
     if found is None:
         work = _double(matrix, scale, None if method == "gradient" else size)
         if method == "gradient":
@@ -96,10 +98,12 @@ def search(matrix, scale, *, method, model, tol, tied, max_depth, expansion, see
             with num_threads(1 if size <= _SERIAL else get_num_threads()):
                 found, error = auto(work, tol=tol, tied=tied, model=model, progress=progress, only_peel=only_peel)
             how = "peel" if only_peel or found.model in ("BP", "(BP)^T") else "auto"
-            floor = tol if max_depth > 1 else max(tol, _NOISE)
-            worth = not only_peel and 4 <= size <= (_FITTED if max_depth == 1 else np.inf)
-            if worth and error > floor and _without_form(found, model, tied):
-                fitted = compress(work, max_depth, tol=tol, seed=seed, progress=progress)
+            depth = max_depth if model == "auto" else factors_of(model)
+            floor = tol if depth > 1 else max(tol, _NOISE)
+            worth = not only_peel and tied is not True and depth and 4 <= size <= (_FITTED if depth == 1 else np.inf)
+            # beyond noise a form of another class may stand in for one factor, not for several
+            if worth and error > floor and (fits(found.model, "BP") or (depth > 1 and error > _NOISE)):
+                fitted = compress(work, depth, tol=tol, seed=seed, progress=progress)
                 if fitted.history[-1] < error:
                     found, how = fitted, "fit"
     operator = assemble(found, (m, n))
@@ -121,11 +125,6 @@ def search(matrix, scale, *, method, model, tol, tied, max_depth, expansion, see
     return Outcome(
         operator, found.model, found.permutation, found.tied, found.history, found.note, how, others, measured
     )
-
-
-def _without_form(found, model, tied):
-    """Whether a greedy product is all there is, and others may stand in for it."""
-    return model == "auto" and tied is not True and found.model in ("BP", "(BP)^T")
 
 
 def _double(matrix, scale, size):
