@@ -150,25 +150,45 @@ def test_threads_share_a_plan_and_pickle_copies_it():
     assert np.array_equal(pickle.loads(pickle.dumps(plan)).apply(x), expect)
 
 
+def executed_in_c(path, x):
+    """The plan in a file, loaded and executed by the C functions, on rows of doubles."""
+    library = ctypes.CDLL(pyfly.get_library())
+    plan, y = ctypes.c_void_p(), np.empty_like(x)
+    assert library.bfly_plan_load(str(path).encode(), ctypes.byref(plan)) == 0
+    step, pointer = ctypes.c_int64, ctypes.c_void_p
+    rows = [step(1), step(x.shape[1])]
+    arguments = [step(len(x)), pointer(x.ctypes.data), *rows, pointer(y.ctypes.data), *rows]
+    assert library.bfly_plan_execute(plan, *arguments) == 0
+    library.bfly_plan_destroy(plan)
+    return y
+
+
 def test_what_python_saves_c_loads(tmp_path):
     k = np.arange(64)
     found = pyfly.learn(np.cos(np.pi * np.outer(k, 2 * k + 1) / 128))
     found.save_plan(tmp_path / "dct.plan")
     assert [p.name for p in tmp_path.iterdir()] == ["dct.plan"]
-    library = ctypes.CDLL(pyfly.get_library())
-    plan = ctypes.c_void_p()
-    assert library.bfly_plan_load(str(tmp_path / "dct.plan").encode(), ctypes.byref(plan)) == 0
     x = np.random.default_rng(0).standard_normal((5, 64))
-    y = np.empty_like(x)
-    step, pointer = ctypes.c_int64, ctypes.c_void_p
-    arguments = [step(5), pointer(x.ctypes.data), step(1), step(64), pointer(y.ctypes.data), step(1), step(64)]
-    assert library.bfly_plan_execute(plan, *arguments) == 0
-    library.bfly_plan_destroy(plan)
-    assert np.array_equal(y, found.operator.plan().apply(x))
+    assert np.array_equal(executed_in_c(tmp_path / "dct.plan", x), found.operator.plan().apply(x))
     damaged = bytearray((tmp_path / "dct.plan").read_bytes())
     damaged[100] ^= 1
     (tmp_path / "dct.plan").write_bytes(damaged)
+    library, plan = ctypes.CDLL(pyfly.get_library()), ctypes.c_void_p()
     assert library.bfly_plan_load(str(tmp_path / "dct.plan").encode(), ctypes.byref(plan)) != 0
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (20, 50), (50, 20)])
+def test_a_saved_corner_takes_padded_vectors(tmp_path, shape):
+    m, n = shape
+    rng = np.random.default_rng(0)
+    target = 1e3 * rng.standard_normal(m + n - 1)[np.subtract.outer(np.arange(m), np.arange(n)) + n - 1]
+    found = pyfly.learn(target)
+    found.save_plan(tmp_path / "toeplitz.plan")
+    size = pyfly.Plan.load(tmp_path / "toeplitz.plan").shape[0]
+    assert size == 128
+    x = rng.standard_normal((3, n))
+    y = executed_in_c(tmp_path / "toeplitz.plan", np.pad(x, ((0, 0), (0, size - n))))[:, :m]
+    np.testing.assert_allclose(y, x @ target.T, rtol=1e-12, atol=1e-12 * np.abs(y).max())
 
 
 def test_plans_come_back_from_bytes_and_files(tmp_path):

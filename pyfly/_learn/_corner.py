@@ -82,6 +82,12 @@ class Corner(Operator):
     def _scaled(self, alpha):
         return Corner(self.op._scaled(alpha), self.shape)
 
+    def plan(self):
+        raise ValueError(
+            f"{self!r} cannot be planned: plans are square; plan its attribute op, which takes vectors padded with "
+            f"zeros to {self.op.shape[1]} and whose first {self.shape[0]} results are those of the corner"
+        )
+
     def _details(self):
         return [f"corner of {self.op!r}"]
 

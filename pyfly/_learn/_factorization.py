@@ -217,8 +217,32 @@ class Factorization:
         See Also
         --------
         pyfly.Plan.load : reads it in Python.
+
+        Notes
+        -----
+        Plans are square. Where the m x n target is the corner of a larger product (Toeplitz, sizes that are no power
+        of two), the file holds the whole product, of size N: give it vectors of N numbers, zeros from the n-th on, and
+        take the first m of its results. N is the plan's size (`bfly_plan_info` in C, ``shape`` in Python).
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> import numpy as np, pyfly
+        >>> target = np.array([3.0, 1.0, 4.0, 1.0, 5.0, 9.0, 2.0])[np.arange(3)[:, None] - np.arange(5) + 4]  # Toeplitz
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "toeplitz.plan")
+        ...     pyfly.learn(target).save_plan(path)
+        ...     plan = pyfly.Plan.load(path)
+        >>> plan.shape
+        (8, 8)
+        >>> x = np.arange(5.0)
+        >>> bool(np.allclose(plan.apply(np.pad(x, (0, 3)))[:3], target @ x))
+        True
         """
-        self.operator.plan().save(path)
+        from pyfly._learn._corner import Corner
+
+        whole = self.operator.op if isinstance(self.operator, Corner) else self.operator
+        whole.plan().save(path)
 
     def summary(self):
         """Say in words what was found.
