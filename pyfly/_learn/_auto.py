@@ -16,6 +16,7 @@ import numpy as np
 
 from pyfly._algebra import to_untied
 from pyfly._learn import _peel
+from pyfly._learn._alternating import scaled_convolutions
 from pyfly._learn._compress import single
 from pyfly._learn._convolution import convolution, hankel
 from pyfly._learn._corner import assemble
@@ -104,8 +105,11 @@ class _Search:
             found.history = [*found.history[:-1], error]
         # a form with more numbers must leave clearly less than noise would by chance: one part in n^2 a number
         numbers = sum(factor.n_parameters for factor in found.factors)
-        more = 4 * (numbers - self.numbers) / self.target.size
-        if error < self.error * math.sqrt(1 - min(max(more, 0.03 if more <= 0 else 1e-3), 0.2)):
+        gain = min(max(4 * (numbers - self.numbers) / self.target.size, 1e-3), 0.2) if numbers > self.numbers else 0.03
+        if self.expanded() and found.size == len(self.target) and error < _FITS**0.5:
+            # what the corner of a larger form leaves less may be chance
+            gain = -0.2
+        if error < self.error * math.sqrt(1 - gain):
             self.best, self.error, self.numbers = found, error, numbers
             found.measured = error if measured else None
         return self.error <= self.tol
@@ -122,6 +126,10 @@ class _Search:
         """Relative error of a product."""
         operator = assemble(found, self.target.shape)
         return distance(operator, self.target, 1.0) / self.norm
+
+    def expanded(self):
+        """Whether the best so far is the corner of a larger product."""
+        return self.best is not None and self.best.size not in (None, len(self.target))
 
     def settled(self):
         """Whether what is left is noise: little, and evenly spread; at small sizes a small error may be chance."""
@@ -201,7 +209,19 @@ def _convolutions(search):
     search.tell("convolutions")
     if len(search.target) < 4:
         return False
-    return any(search.take(find(search.target)) for find in (convolution, diagonalised, hankel))
+    if any(search.take(find(search.target)) for find in (convolution, diagonalised, hankel)):
+        return True
+    for found in scaled_convolutions(search.target) if len(search.target) >= 8 and _open(search) else ():
+        if search.take(found):
+            return True
+        if not _open(search):
+            break
+    return False
+
+
+def _open(search):
+    """Whether a convolution may still be found: in noise an expanded product fits a circulant as well."""
+    return search.expanded() or not search.settled()
 
 
 def _scrambled_convolutions(search):

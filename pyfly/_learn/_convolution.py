@@ -92,7 +92,7 @@ def _fit_rows(here, there, q):
 def diagonal_means(matrix, a=None, b=None):
     """Mean of every diagonal, index i - j from -(n - 1) to m - 1; with a, b the best t in T_ij ~ a_i t_(i-j) b_j."""
     m, n = matrix.shape
-    total = _diagonal_sums(matrix, a, b)
+    total = diagonal_sums(matrix, a, b)
     if a is None:
         count = np.minimum(np.minimum(np.arange(1, m + n), m + n - np.arange(1, m + n)), min(m, n))
     else:
@@ -100,7 +100,7 @@ def diagonal_means(matrix, a=None, b=None):
     return total / np.where(count > 0, count, 1)
 
 
-def _diagonal_sums(matrix, a=None, b=None):
+def diagonal_sums(matrix, a=None, b=None):
     """Sum of every diagonal, of conj(a_i) T_ij conj(b_j) if they are given."""
     m, n = matrix.shape
     total = np.zeros(m + n - 1, matrix.dtype)
@@ -144,7 +144,7 @@ def build(target, a, b):
             near = np.sign(ratio.real)
             ratio = near if abs(ratio - near) < 4 * rest / np.sqrt(n) else ratio
             return _wrapped(target, t[n - 1 :], before, ratio, a, b, unit)
-    return _expanded(t, m, n, a, b, unit, not np.iscomplexobj(target))
+    return expanded(t, m, n, a, b, unit, not np.iscomplexobj(target))
 
 
 def _refined(target, a, t, b):
@@ -154,7 +154,7 @@ def _refined(target, a, t, b):
     """
     m, n = target.shape
     best, rest = (a, t, b), np.inf
-    model = _toeplitz(t, m, n) * a[:, None]
+    model = toeplitz(t, m, n) * a[:, None]
     model *= b
     model -= target
     if np.linalg.norm(model) > 1e-3 * np.linalg.norm(target):
@@ -167,7 +167,7 @@ def _refined(target, a, t, b):
         a, b = np.where(a == 0, 0, a / np.abs(a)) * x, np.where(b == 0, 0, b / np.abs(b)) * y
         t = diagonal_means(target, a, b)
     for _ in range(_STEPS):
-        model = a[:, None] * _toeplitz(t, m, n)
+        model = a[:, None] * toeplitz(t, m, n)
         model *= b
         before, rest = rest, float(np.linalg.norm(target - model))
         if not rest < 0.999 * before:
@@ -198,7 +198,7 @@ def _least_squares(weights, right):
         if size <= 1e-8 * first:
             break
         x, z, y = _parts(direction, m, n)
-        image = _toeplitz(z, m, n) + y
+        image = toeplitz(z, m, n) + y
         image += x[:, None]
         image *= weights
         image = _sums(image)
@@ -212,14 +212,14 @@ def _least_squares(weights, right):
 
 def _sums(matrix):
     """Sums of rows, diagonals and columns, one after the other."""
-    return np.concatenate([matrix.sum(axis=1), _diagonal_sums(matrix), matrix.sum(axis=0)])
+    return np.concatenate([matrix.sum(axis=1), diagonal_sums(matrix), matrix.sum(axis=0)])
 
 
 def _parts(x, m, n):
     return x[:m], x[m : 2 * m + n - 1], x[2 * m + n - 1 :]
 
 
-def _toeplitz(t, m, n):
+def toeplitz(t, m, n):
     """The Toeplitz matrix of its diagonals, as a view."""
     return np.lib.stride_tricks.as_strided(t[n - 1 :], (m, n), (t.itemsize, -t.itemsize), writeable=False)
 
@@ -243,9 +243,15 @@ def _wrapped(target, column, before, ratio, a, b, unit):
     share = count[: n - 1] / np.maximum(count[: n - 1] + count[n:], 1e-300)
     mean = column.astype(np.result_type(column, ratio if phase % 0.5 else 1.0))
     mean[1:] = (1 - share) * column[1:] + share * before / (ratio if phase % 0.5 else np.sign(ratio.real))
-    # f = exp(2 pi i phase): column_k exp(2 pi i phase k / n) is that of a circulant
-    values = scipy.fft.fft(mean * turn(phase * np.arange(n) / n))
-    factors, model = circulant_factors(values, phase, real and phase % 0.5 == 0)
+    return circulant(mean, phase, a, b, real and phase % 0.5 == 0, unit)
+
+
+def circulant(column, phase, a, b, real, unit=False):
+    """diag(a) (f-circulant with this first column) diag(b), f = exp(2 pi i phase); without a and b if unit is set."""
+    n = len(column)
+    # column_k exp(2 pi i phase k / n) is that of a circulant
+    values = scipy.fft.fft(column * turn(phase * np.arange(n) / n))
+    factors, model = circulant_factors(values, phase, real)
     note = "The matrix is a circular convolution" if phase == 0 else "The matrix is a skew-circular convolution"
     return _dressed(factors, model, a, b, unit, note, n)
 
@@ -265,7 +271,7 @@ def circulant_factors(values, phase, real):
     return factors, "BPBP"
 
 
-def _expanded(t, m, n, a, b, unit, real):
+def expanded(t, m, n, a, b, unit, real):
     """Circulant of twice the size whose corner is the Toeplitz matrix."""
     size = 1 << (m + n - 2).bit_length()
     column = np.zeros(size, t.dtype)
