@@ -24,12 +24,6 @@ int bfly_fits_exactly(bfly_int n, bfly_int inc, bfly_int count, bfly_int dist, s
            (a + b + 1) <= INT64_MAX / (bfly_int)size;
 }
 
-bfly_scale bfly_scale_by(double alpha_re, double alpha_im, double beta_re, double beta_im)
-{
-    const int plain = alpha_re == 1 && alpha_im == 0 && beta_re == 0 && beta_im == 0;
-    return (bfly_scale){{alpha_re, alpha_im}, {beta_re, beta_im}, plain};
-}
-
 /* Large workspace on large pages where the system has them: a fresh page of 4 KiB costs as much as filling it. */
 void *bfly_work_new(size_t bytes)
 {

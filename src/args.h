@@ -22,14 +22,6 @@
         return result_;                                                  \
     } while (0)
 
-/* The complex numbers at alpha and beta as pairs of doubles, for a call with FROM_ALPHA and FROM_BETA: NULL stays NULL. */
-#define COMPLEX_SCALARS(type)                                       \
-    const type *a_ = alpha, *b_ = beta;                             \
-    const double alpha_[2] = {a_ ? a_[0] : 0, a_ ? a_[1] : 0};      \
-    const double beta_[2] = {b_ ? b_[0] : 0, b_ ? b_[1] : 0}
-#define FROM_ALPHA (a_ ? alpha_ : NULL)
-#define FROM_BETA (b_ ? beta_ : NULL)
-
 static inline int bfly_is_op(int op) { return op >= BFLY_NO_TRANS && op <= BFLY_CONJ; }
 static inline int bfly_is_order(int order) { return order == BFLY_INCREASING || order == BFLY_DECREASING; }
 static inline int bfly_is_form(int form) { return form == BFLY_UNTIED || form == BFLY_TIED; }
@@ -56,7 +48,26 @@ typedef double bfly_eight __attribute__((aligned(4), may_alias));
 typedef double bfly_eight;
 #endif
 
-bfly_scale bfly_scale_by(double alpha_re, double alpha_im, double beta_re, double beta_im);
+/* The scalar at p, of the type of the vectors. */
+typedef struct bfly_scalar {
+    double re, im;
+} bfly_scalar;
+static inline bfly_scalar bfly_scalar_at(int precision, int is_complex, const void *p)
+{
+    if (precision) {
+        const double *d = p;
+        return (bfly_scalar){d[0], is_complex ? d[1] : 0};
+    }
+    const float *f = p;
+    return (bfly_scalar){f[0], is_complex ? f[1] : 0};
+}
+static inline int bfly_is_zero(bfly_scalar a) { return a.re == 0 && a.im == 0; }
+
+static inline bfly_scale bfly_scale_by(bfly_scalar alpha, bfly_scalar beta)
+{
+    const int plain = alpha.re == 1 && alpha.im == 0 && beta.re == 0 && beta.im == 0;
+    return (bfly_scale){{alpha.re, alpha.im}, {beta.re, beta.im}, plain};
+}
 
 void *bfly_work_new(size_t bytes); /* args.c */
 

@@ -15,10 +15,8 @@ typedef struct kind {
 
 static size_t size_of(kind t) { return (t.precision ? sizeof(double) : sizeof(float)) * (t.complex_x ? 2 : 1); }
 
-static int is_zero(const double *number) { return number[0] == 0 && number[1] == 0; }
-
 static int bmm(kind t, int layout, int side, int op, int order, int form, bfly_int rows, bfly_int cols,
-               const double *alpha, const void *w, const void *a, bfly_int lda, const double *beta, void *c,
+               const void *alpha, const void *w, const void *a, bfly_int lda, const void *beta, void *c,
                bfly_int ldc)
 {
     static const int transposed[] = {BFLY_TRANS, BFLY_NO_TRANS, BFLY_CONJ, BFLY_CONJ_TRANS};
@@ -32,7 +30,8 @@ static int bmm(kind t, int layout, int side, int op, int order, int form, bfly_i
     BFLY_CHECK(6, left ? bfly_is_power_of_two(rows) : rows >= 0);
     BFLY_CHECK(7, left ? cols >= 0 : bfly_is_power_of_two(cols));
     BFLY_CHECK(8, alpha);
-    const int reads = count > 0 && !is_zero(alpha);
+    const bfly_scalar first = bfly_scalar_at(t.precision, t.complex_x, alpha);
+    const int reads = count > 0 && !bfly_is_zero(first);
     const bfly_int least = by_rows ? cols : rows;
     BFLY_CHECK(9, w || !reads || n == 1);
     BFLY_CHECK(10, a || !reads);
@@ -45,27 +44,26 @@ static int bmm(kind t, int layout, int side, int op, int order, int form, bfly_i
     const bfly_vectors y = {c, along ? ldc : 1, along ? 1 : ldc};
     if (!bfly_fits(n, x.inc, count, x.dist, size_of(t)) || !bfly_fits(n, y.inc, count, y.dist, size_of(t)))
         return BFLY_EOVERFLOW;
-    const bfly_scale scale = bfly_scale_by(alpha[0], alpha[1], beta[0], beta[1]);
+    const bfly_scale scale = bfly_scale_by(first, bfly_scalar_at(t.precision, t.complex_x, beta));
     return bfly_product_run(&(bfly_product){t.precision, t.complex_w, t.complex_x,
                                             left ? op : transposed[op - BFLY_NO_TRANS], order, form, n, count, w, x, y,
                                             scale});
 }
 
-#define REAL_BMM(t, type, precision)                                                                               \
-    int bfly_##t##bmm(int layout, int side, int op, int order, int form, bfly_int rows, bfly_int cols, type alpha, \
-                      const type *w, const type *a, bfly_int lda, type beta, type *c, bfly_int ldc)                \
-    {                                                                                                              \
-        const double pa[2] = {alpha, 0}, pb[2] = {beta, 0};                                                        \
-        REPORT(bmm((kind){precision, 0, 0}, layout, side, op, order, form, rows, cols, pa, w, a, lda, pb, c, ldc)); \
+#define REAL_BMM(t, type, precision)                                                                                \
+    int bfly_##t##bmm(int layout, int side, int op, int order, int form, bfly_int rows, bfly_int cols, type alpha,  \
+                      const type *w, const type *a, bfly_int lda, type beta, type *c, bfly_int ldc)                 \
+    {                                                                                                               \
+        REPORT(bmm((kind){precision, 0, 0}, layout, side, op, order, form, rows, cols, &alpha, w, a, lda, &beta, c, \
+                   ldc));                                                                                           \
     }
-#define COMPLEX_BMM(t, type, wtype, precision, complex_w)                                                             \
-    int bfly_##t##bmm(int layout, int side, int op, int order, int form, bfly_int rows, bfly_int cols,                \
-                      const void *alpha, const wtype *w, const void *a, bfly_int lda, const void *beta, void *c,      \
-                      bfly_int ldc)                                                                                   \
-    {                                                                                                                 \
-        COMPLEX_SCALARS(type);                                                                                        \
-        REPORT(bmm((kind){precision, complex_w, 1}, layout, side, op, order, form, rows, cols, FROM_ALPHA, w, a,      \
-                   lda, FROM_BETA, c, ldc));                                                                          \
+#define COMPLEX_BMM(t, type, wtype, precision, complex_w)                                                           \
+    int bfly_##t##bmm(int layout, int side, int op, int order, int form, bfly_int rows, bfly_int cols,              \
+                      const void *alpha, const wtype *w, const void *a, bfly_int lda, const void *beta, void *c,    \
+                      bfly_int ldc)                                                                                 \
+    {                                                                                                               \
+        REPORT(bmm((kind){precision, complex_w, 1}, layout, side, op, order, form, rows, cols, alpha, w, a, lda, beta, c,\
+                   ldc));                                                                                           \
     }
 REAL_BMM(s, float, 0)
 REAL_BMM(d, double, 1)

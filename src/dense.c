@@ -23,7 +23,7 @@ static int dense(int precision, int complex_w, int op, int order, int form, bfly
         return 0;
     }
     return bfly_product_run(&(bfly_product){precision, complex_w, complex_w, transposed[op - BFLY_NO_TRANS], order,
-                                            form, n, n, w, {NULL, 0, 0}, {a, 1, lda}, bfly_scale_by(1, 0, 0, 0)});
+                                            form, n, n, w, {NULL, 0, 0}, {a, 1, lda}, {{1, 0}, {0, 0}, 1}});
 }
 
 #define DENSE(t, type, precision, complex_w)                                                                  \

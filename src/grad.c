@@ -206,7 +206,7 @@ static int grad(int precision, int complex_w, int complex_x, int op, int order, 
         static const int adjoint[] = {BFLY_CONJ_TRANS, BFLY_CONJ, BFLY_NO_TRANS, BFLY_TRANS};
         if (!gx) return 0;
         return bfly_product_run(&(bfly_product){precision, complex_w, complex_x, adjoint[op - BFLY_NO_TRANS], order,
-                                                form, n, count, w, vgy, vgx, bfly_scale_by(1, 0, 0, 0)});
+                                                form, n, count, w, vgy, vgx, {{1, 0}, {0, 0}, 1}});
     }
     if (count == 0) {
         if (bfly_querying()) return 0;

@@ -51,6 +51,7 @@ static void run_blocks(const job *J, bfly_int first, bfly_int last, void *tile, 
     }
 }
 
+#ifdef _OPENMP
 /* thread t of nt packs its share */
 static void pack(const job *J, int t, int nt)
 {
@@ -59,6 +60,7 @@ static void pack(const job *J, int t, int nt)
         J->k->pack(J->P, A, J->p->w, J->coef, A->period * t / nt, A->period * (t + 1) / nt);
     }
 }
+#endif
 
 /* y := beta y */
 static void scale_only(const bfly_product *p)
@@ -211,12 +213,10 @@ int bfly_product_run(const bfly_product *p)
     return 0;
 }
 
-static int reads(bfly_int count, const double *alpha) { return count > 0 && (alpha[0] != 0 || alpha[1] != 0); }
-
-/* lent: called by a function with _work */
-static BFLY_INLINE int mul(int lent, int precision, int complex_w, int complex_x, int op, int order, int form,
-                           bfly_int n, bfly_int count, const double *alpha, const void *w, const void *x,
-                           bfly_int incx, bfly_int distx, const double *beta, void *y, bfly_int incy, bfly_int disty)
+/* alpha, beta: of the type of the vectors; memory: BFLY_OWN, or that of a function with _work */
+static BFLY_INLINE int mul(int memory, int precision, int complex_w, int complex_x, int op, int order, int form,
+                           bfly_int n, bfly_int count, const void *alpha, const void *w, const void *x,
+                           bfly_int incx, bfly_int distx, const void *beta, void *y, bfly_int incy, bfly_int disty)
 {
     const size_t size = (precision ? sizeof(double) : sizeof(float)) * (complex_x ? 2 : 1);
     BFLY_CHECK(1, bfly_is_op(op));
@@ -225,26 +225,31 @@ static BFLY_INLINE int mul(int lent, int precision, int complex_w, int complex_x
     BFLY_CHECK(4, bfly_is_power_of_two(n));
     BFLY_CHECK(5, count >= 0);
     BFLY_CHECK(6, alpha);
-    BFLY_CHECK(7, w || n == 1 || !reads(count, alpha));
-    BFLY_CHECK(8, x || !reads(count, alpha));
+    const bfly_scalar a = bfly_scalar_at(precision, complex_x, alpha);
+    BFLY_CHECK(7, BFLY_LIKELY(w != NULL) || n == 1 || count <= 0 || bfly_is_zero(a));
+    BFLY_CHECK(8, BFLY_LIKELY(x != NULL) || count <= 0 || bfly_is_zero(a));
     BFLY_CHECK(11, beta);
-    BFLY_CHECK(12, y || count == 0);
-    BFLY_CHECK(13, incy != 0 || n == 1);
-    BFLY_CHECK(14, disty != 0 || count <= 1);
+    const bfly_scalar b = bfly_scalar_at(precision, complex_x, beta);
+    BFLY_CHECK(12, BFLY_LIKELY(y != NULL) || count == 0);
+    BFLY_CHECK(13, BFLY_LIKELY(incy != 0) || n == 1);
+    BFLY_CHECK(14, BFLY_LIKELY(disty != 0) || count <= 1);
     if (!bfly_fits(n, incx, count, distx, size) || !bfly_fits(n, incy, count, disty, size)) return BFLY_EOVERFLOW;
     const bfly_vectors vx = {(char *)x, incx, distx}, vy = {y, incy, disty};
-    if (!lent && n > 1 && n <= SHORT && count > 0 && count <= FEW)
-        if (BFLY_LIKELY(alpha[0] == 1) && BFLY_LIKELY(beta[0] == 0) && alpha[1] == 0 && beta[1] == 0) {
-            static const bfly_scale plain = {{1, 0}, {0, 0}, 1};
-            if (BFLY_LIKELY(form == BFLY_UNTIED))
-                few_short(precision, complex_w, complex_x, op, order, BFLY_UNTIED, n, count, w, vx, vy, &plain);
-            else
-                few_short(precision, complex_w, complex_x, op, order, BFLY_TIED, n, count, w, vx, vy, &plain);
-            return 0;
-        }
-    const bfly_scale scale = bfly_scale_by(alpha[0], alpha[1], beta[0], beta[1]);
-    return bfly_product_run(&(bfly_product){precision, complex_w, complex_x, op, order, form, n, count, w,
-                                            vx, vy, scale});
+    const int plain = BFLY_LIKELY(a.re == 1) && BFLY_LIKELY(b.re == 0) && BFLY_LIKELY(a.im == 0) && BFLY_LIKELY(b.im == 0);
+    if (n > 1 && n <= SHORT && count > 0 && count <= FEW && (plain || !bfly_is_zero(a))) {
+        static const bfly_scale one = {{1, 0}, {0, 0}, 1};
+        bfly_scale other;
+        if (!plain) other = bfly_scale_by(a, b);
+        const bfly_scale *scale = plain ? &one : &other;
+        if (memory == BFLY_QUERY) return 0; /* it takes nothing but stack */
+        if (BFLY_LIKELY(form == BFLY_UNTIED))
+            few_short(precision, complex_w, complex_x, op, order, BFLY_UNTIED, n, count, w, vx, vy, scale);
+        else
+            few_short(precision, complex_w, complex_x, op, order, BFLY_TIED, n, count, w, vx, vy, scale);
+        return 0;
+    }
+    return bfly_product_run(&(bfly_product){precision, complex_w, complex_x, op, order, form, n, count, w, vx, vy,
+                                            bfly_scale_by(a, b)});
 }
 
 /* the result of a product of one vector by the positions of bmv's arguments: it has no count, distx and disty */
@@ -255,45 +260,41 @@ static inline int of_one(int result) { return result <= -11 ? result + 2 : resul
                       const type *x, bfly_int incx, bfly_int distx, type beta, type *y, bfly_int incy,              \
                       bfly_int disty)                                                                               \
     {                                                                                                               \
-        const double a[2] = {alpha, 0}, b[2] = {beta, 0};                                                           \
-        REPORT(mul(0, precision, 0, 0, op, order, form, n, count, a, w, x, incx, distx, b, y, incy, disty));        \
+        REPORT(mul(BFLY_OWN, precision, 0, 0, op, order, form, n, count, &alpha, w, x, incx, distx, &beta, y, incy, \
+                   disty));                                                                                         \
     }                                                                                                               \
     int bfly_##t##bmv(int op, int order, int form, bfly_int n, type alpha, const type *w, const type *x,            \
                       bfly_int incx, type beta, type *y, bfly_int incy)                                             \
     {                                                                                                               \
-        const double a[2] = {alpha, 0}, b[2] = {beta, 0};                                                           \
-        REPORT(of_one(mul(0, precision, 0, 0, op, order, form, n, 1, a, w, x, incx, 0, b, y, incy, 0)));            \
+        REPORT(of_one(mul(BFLY_OWN, precision, 0, 0, op, order, form, n, 1, &alpha, w, x, incx, 0, &beta, y, incy, 0)));\
     }                                                                                                               \
     int bfly_##t##mul_work(int op, int order, int form, bfly_int n, bfly_int count, type alpha, const type *w,      \
                            const type *x, bfly_int incx, bfly_int distx, type beta, type *y, bfly_int incy,         \
                            bfly_int disty, void *work, bfly_int *bytes)                                             \
     {                                                                                                               \
-        const double a[2] = {alpha, 0}, b[2] = {beta, 0};                                                           \
-        REPORT_WORK(16, mul(1, precision, 0, 0, op, order, form, n, count, a, w, x, incx, distx, b, y, incy, disty)); \
+        REPORT_WORK(16, mul(work ? BFLY_LENT : BFLY_QUERY, precision, 0, 0, op, order, form, n, count, &alpha, w, x,\
+                            incx, distx, &beta, y, incy, disty));                                                   \
     }
 #define COMPLEX_MUL(t, type, wtype, precision, complex_w)                                                           \
     int bfly_##t##mul(int op, int order, int form, bfly_int n, bfly_int count, const void *alpha, const wtype *w,   \
                       const void *x, bfly_int incx, bfly_int distx, const void *beta, void *y, bfly_int incy,       \
                       bfly_int disty)                                                                               \
     {                                                                                                               \
-        COMPLEX_SCALARS(type);                                                                                      \
-        REPORT(mul(0, precision, complex_w, 1, op, order, form, n, count, FROM_ALPHA, w, x, incx, distx,            \
-                   FROM_BETA, y, incy, disty));                                                                     \
+        REPORT(mul(BFLY_OWN, precision, complex_w, 1, op, order, form, n, count, alpha, w, x, incx, distx, beta,    \
+                   y, incy, disty));                                                                                \
     }                                                                                                               \
     int bfly_##t##bmv(int op, int order, int form, bfly_int n, const void *alpha, const wtype *w, const void *x,    \
                       bfly_int incx, const void *beta, void *y, bfly_int incy)                                      \
     {                                                                                                               \
-        COMPLEX_SCALARS(type);                                                                                      \
-        REPORT(of_one(mul(0, precision, complex_w, 1, op, order, form, n, 1, FROM_ALPHA, w, x, incx, 0,             \
-                          FROM_BETA, y, incy, 0)));                                                                 \
+        REPORT(of_one(mul(BFLY_OWN, precision, complex_w, 1, op, order, form, n, 1, alpha, w, x, incx, 0, beta,     \
+                          y, incy, 0)));                                                                            \
     }                                                                                                               \
     int bfly_##t##mul_work(int op, int order, int form, bfly_int n, bfly_int count, const void *alpha,              \
                            const wtype *w, const void *x, bfly_int incx, bfly_int distx, const void *beta, void *y, \
                            bfly_int incy, bfly_int disty, void *work, bfly_int *bytes)                              \
     {                                                                                                               \
-        COMPLEX_SCALARS(type);                                                                                      \
-        REPORT_WORK(16, mul(1, precision, complex_w, 1, op, order, form, n, count, FROM_ALPHA, w, x, incx, distx,   \
-                            FROM_BETA, y, incy, disty));                                                            \
+        REPORT_WORK(16, mul(work ? BFLY_LENT : BFLY_QUERY, precision, complex_w, 1, op, order, form, n, count, alpha,\
+                            w, x, incx, distx, beta, y, incy, disty));                                              \
     }
 REAL_MUL(s, float, 0)
 REAL_MUL(d, double, 1)
