@@ -191,7 +191,9 @@ def test_scaled_convolutions_in_noise(name, size):
         rng = np.random.default_rng(seed)
         target = sweep.CHANGES["scaled"][0](sweep.transforms(n, seed)[name], rng)
         found = pyfly.learn(sweep.CHANGES[f"{size:.0e}".replace("e-0", "e-")][0](target, rng))
-        assert max(found.relative_error, found.verify(target)) < 1.02 * size, (n, found)
+        assert found.relative_error < 1.02 * size, (n, found)
+        # n = 8: other forms fit as well
+        assert n < 16 or found.verify(target) < size, (n, found)
         assert n < 32 or ("(BP)^2" in found.model) == (name in ("toeplitz", "complex toeplitz")), found
 
 
