@@ -5,10 +5,6 @@ from libc.math cimport acos, cos, sqrt
 
 import numpy as np
 
-ctypedef fused real:
-    float
-    double
-
 ctypedef fused number:
     float
     double
@@ -58,44 +54,6 @@ cdef void transpose(const number[:, ::1] x, number[:, ::1] y) noexcept:
             for j in range(j0, j1):
                 for i in range(i0, i1):
                     y[j, i] = x[i, j]
-
-
-def largest(sizes):
-    """Row of the largest entry of every column, the first of several: ``sizes.argmax(axis=0)``.
-
-    Parameters
-    ----------
-    sizes : ndarray of float32 or float64, shape (m, n)
-
-    Returns
-    -------
-    ndarray of int64, shape (n,)
-    """
-    if sizes.T.flags.c_contiguous:
-        return sizes.T.argmax(axis=1)
-    sizes = np.ascontiguousarray(sizes)
-    best = sizes[0].copy()
-    where = np.zeros(best.shape, np.int32)
-    if sizes.dtype == np.float32:
-        largest_of[float](sizes, best, where)
-    else:
-        largest_of[double](sizes, best, where)
-    return where.astype(np.int64)
-
-
-@cython.boundscheck(False)
-@cython.wraparound(False)
-cdef void largest_of(const real[:, ::1] sizes, real[::1] best, int[::1] where) noexcept:
-    cdef Py_ssize_t m = sizes.shape[0], n = sizes.shape[1], j
-    cdef int i
-    cdef const real *row
-    cdef real *top = &best[0]
-    cdef int *at = &where[0]
-    for i in range(1, m):
-        row = &sizes[i, 0]
-        for j in range(n):
-            at[j] = i if row[j] > top[j] else at[j]
-            top[j] = row[j] if row[j] > top[j] else top[j]
 
 
 @cython.boundscheck(False)

@@ -165,6 +165,19 @@ def test_memory_stays_at_a_few_times_the_target(name, change):
     assert peak <= 6 * target.nbytes + 2**22
 
 
+@pytest.mark.parametrize("name", ["dct1", "legendre"])
+def test_memory_where_there_is_no_form(name):
+    n = 512
+    k = np.arange(n)
+    target = np.cos(np.pi * np.outer(k, k) / (n - 1)) if name == "dct1" else targets.legendre(n)
+    pyfly.learn(target[:64, :64])
+    tracemalloc.start()
+    found = pyfly.learn(target)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert not found.converged and peak <= 6 * target.nbytes + 2**20
+
+
 def test_slices_of_a_transform():
     n, rng = 64, np.random.default_rng(0)
     some = rng.choice(n, 40, replace=False)

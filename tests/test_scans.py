@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from pyfly._scans import largest, rowwise, spread, transposed, walk
+from pyfly._scans import rowwise, spread, transposed, walk
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex64, np.complex128])
@@ -17,13 +17,6 @@ def test_transposed_and_rowwise(dtype, shape):
         np.testing.assert_array_equal(turned, given.T)
         np.testing.assert_array_equal(rows, given)
     assert rowwise(x) is x
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_largest_is_the_first_of_several(dtype):
-    sizes = np.random.default_rng(0).integers(0, 4, (17, 40)).astype(dtype)
-    for given in (sizes, np.asfortranarray(sizes)):
-        np.testing.assert_array_equal(largest(given), given.argmax(axis=0))
 
 
 def test_a_walk_follows_the_largest_free_entries():

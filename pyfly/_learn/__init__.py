@@ -90,6 +90,7 @@ def learn(
     Algebraic searches cost O(n^2) time a candidate, those of unknown orders some products of matrices, and at most 6
     times the memory of the target. Classes are those of arXiv:1903.05895, sections 3 and 4.1. Transforms, butterflies
     and convolutions are found transposed, scaled on both sides, with rows and columns in any order, and under noise.
+    The first call of a process loads SciPy and the searches as well, some 0.2 s that ``seconds`` leaves out.
 
     Butterflies lose where there is no such structure. At n = 64, with 768 of 4096 numbers, one factor leaves .54 of
     Legendre polynomials and .87 of a random matrix; the largest entries alone leave .45 and .60, and on smooth kernels
@@ -102,6 +103,8 @@ def learn(
     >>> found.model, found.permutation_in_words, found.converged, found.n_parameters
     ('BP', 'bit reversal', True, 252)
     """
+    from pyfly._learn._search import search
+
     start = time.perf_counter()
     matrix = _matrix(target)
     if method not in _METHODS:
@@ -129,8 +132,6 @@ def learn(
         raise ValueError("target holds NaN or infinity: only finite matrices can be factorized; clean it first")
     if scale == 0:
         raise ValueError("target is zero: it has no relative error; nothing needs to be learnt")
-
-    from pyfly._learn._search import search
 
     found = search(
         matrix,

@@ -24,10 +24,11 @@ from pyfly._learn._scaling import balance
 _PARALLEL = 0.8
 # Distances between rows of a circulant that are tried; every other one makes a cycle.
 _DISTANCES = 12
-# Rows worked on at a time.
-_SLAB = 64
-# Mirrors to try and to use, and how close two cross ratios are, in mean distances, that are the same.
-_MIRRORS, _BEST, _NEAR = 40, 6, 0.02
+# Rows and pairs of entries worked on at a time.
+_SLAB, _PAIRS = 64, 1 << 16
+# Mirrors to try, without one that pairs half of the rows (of a Toeplitz matrix six in ten do) and in all, and to use;
+# how close two cross ratios are, in mean distances, that are the same.
+_FIRST, _MIRRORS, _BEST, _NEAR = 8, 40, 6, 0.02
 # Share of entries with an equal neighbour from which their equality says nothing; mirrors leave 1/2, two of them 3/4.
 _CROWDED = 0.85
 # Difference of logarithms of entries that are the same but for rounding.
@@ -335,7 +336,9 @@ def _mirrored(target):
     n, mirrors = len(target), []
     if not target.all() or not _symmetric(target):
         return
-    for row, column in np.random.default_rng(n).integers(n, size=(_MIRRORS, 2)):
+    for number, (row, column) in enumerate(np.random.default_rng(n).integers(n, size=(_MIRRORS, 2))):
+        if number == _FIRST and not mirrors:
+            return
         partners = _partners(target, row, column)
         if 2 * np.count_nonzero(partners >= 0) > n:
             mirrors.append(partners)
@@ -389,17 +392,18 @@ def _partners(target, row, column):
     near = np.flatnonzero(np.diff(keys) < _NEAR * _spacing(keys))
     if len(near) > _CROWDED * len(keys):
         return np.full(n, -1)
-    one, other = order[near], order[near + 1]
-    del keys, order
-    ratios = ratios.ravel()
-    same = np.abs(ratios[one] - ratios[other]) < 0.3 * np.abs(ratios[one])
-    one, other = one[same], other[same]
-    del ratios, near, same
-    i, k = one // n, other // n
-    # T_ij and T_km: row i with column m, row k with column j
-    votes = np.bincount(other + (i - k) * n, minlength=n * n)
-    votes += np.bincount(one + (k - i) * n, minlength=n * n)
-    votes = votes.reshape(n, n)
+    del keys
+    ratios, votes = ratios.ravel(), [np.empty(0, np.int32)]
+    for start in range(0, len(near), _PAIRS):
+        some = near[start : start + _PAIRS]
+        one, other = order[some], order[some + 1]
+        same = np.abs(ratios[one] - ratios[other]) < 0.3 * np.abs(ratios[one])
+        one, other = one[same], other[same]
+        # T_ij and T_km: row i with column m, row k with column j
+        apart = (one // n - other // n) * n
+        votes += [(other + apart).astype(np.int32), (one - apart).astype(np.int32)]
+    del ratios, near, order
+    votes = np.bincount(np.concatenate(votes), minlength=n * n).reshape(n, n)
     partners, sure = votes.argmax(axis=1), votes.max(axis=1)
     partners[sure <= max(0.4 * sure.max(), n / 8)] = -1
     # two rows with one column: neither is sure

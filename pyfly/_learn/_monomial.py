@@ -15,7 +15,7 @@ import scipy
 
 from pyfly._learn._bases import bases, bit_reversal, fourier_twiddle, turn
 from pyfly._learn._found import Found
-from pyfly._scans import largest, transposed
+from pyfly._scans import transposed
 
 _PROBES = 6
 # Share of the energy outside the largest entry at which a few transformed vectors still count as monomial.
@@ -125,19 +125,13 @@ def _single_entries(target, axis, transform):
         return None, None
     if len(without):
         part = images(without)
-        where[without] = _remaining(where, _sizes(part))
+        where[without] = remaining(where, _sizes(part))
         values[without] = part[np.arange(len(part)), where[without]]
     return where, values
 
 
 def _sizes(x):
     return (x.conj() * x).real if np.iscomplexobj(x) else np.abs(x)
-
-
-def claimed(sizes):
-    """Row of the largest entry of every column; -1 where another column has the better claim to it."""
-    place = largest(sizes)
-    return unique(place, sizes[place, np.arange(len(place))])
 
 
 def unique(place, size):
@@ -149,16 +143,7 @@ def unique(place, size):
     return once
 
 
-def completed(place, sizes):
-    """The same with the rows left over for the columns that have none, the largest entries in all."""
-    without = np.flatnonzero(place < 0)
-    if len(without):
-        place = place.copy()
-        place[without] = _remaining(place, sizes[:, without].T)
-    return place
-
-
-def _remaining(place, sizes):
+def remaining(place, sizes):
     """Places that are left for those without one, whose sizes at all places are given: the largest in all."""
     left = np.setdiff1d(np.arange(len(place)), place)
     return left[scipy.optimize.linear_sum_assignment(-sizes[:, left])[1]]

@@ -20,6 +20,8 @@ from pyfly._learn._levels import Untied, tied_step
 from pyfly._learn._words import choices_of
 
 _BEAM = 6
+# Orders of the columns that are tried beyond a size: low rank lets any order pass, a form shows in the first two.
+_ORDERS, _SMALL = 4, 256
 # Share of the energy beyond rank two at which small blocks count as being of rank two, noise included.
 _SHARE = 0.12
 _ROWS, _COLUMNS, _BLOCKS = 6, 8, 24
@@ -46,7 +48,7 @@ def real_part(target, *, tol, tied="auto", progress=None):
         Permutation); the last number of the history is its relative residual.
     """
     best = None
-    orders = column_orders(target)
+    orders = column_orders(target)[: _ORDERS if len(target) > _SMALL else None]
     for index, (_, order) in enumerate(orders):
         if progress is not None:
             progress(index / len(orders), "Re(BPP): imaginary part")
