@@ -1,12 +1,14 @@
-"""Circulant matrices with rows and columns in any order, in noise: places from the angles of singular vectors.
+"""Circulant and skew-circulant matrices with rows and columns in any order, in noise: places from angles.
 
 C is diagonal in the Fourier basis: its singular vectors are exp(2 pi i k j / n) or, if it is real, two of one singular
-value that are the cosine and the sine. Behind permutations P, P' their angles tell the places of rows and columns up
-to a common factor k, which an odd k leaves a circulant. In noise the largest singular values are the surest; then
+value that are the cosine and the sine; k is whole, or half-integer if C is skew. Behind permutations P, P' their angles
+tell the places of rows and columns up to a common factor k, which an odd k leaves a circulant: of n places, or of 2n if
+it is skew, the upper half for rows and columns of the other sign. In noise the largest singular values are the surest;
+then
 
     places  ->  mean c of every wrapped diagonal  ->  shift of c that is closest to each row, then to each column
 
-until nothing changes, each by n numbers together.
+until nothing changes, each by n numbers together. Wrong places blur c: frequencies that chance explains are left out.
 """
 
 from __future__ import annotations
@@ -23,26 +25,32 @@ from pyfly._scans import transposed
 _LEADING, _BLOCK, _POWERS = 20, 32, 12
 # Largest difference of the ranks of cosine and sine, variation of the modulus at which they, or a complex vector, may
 # be of one frequency, and how many are tried, the most even first.
-_NEAR, _EVEN, _TRIED = 3, 0.7, 10
+_NEAR, _EVEN, _TRIED = 3, 0.8, 12
 # Rows worked on at a time.
 _SLAB = 64
-# Rounds of placing, and the relative error from which a circulant is there.
-_ROUNDS, _FITS = 30, 0.5
+# Rounds of placing, and the shares of the energy in the means from which a circulant is there, and none is better.
+_ROUNDS, _FITS, _SURE = 30, 0.4, 0.8
+# Energy at a frequency, over that in random places, below which it is left out: this, or a part of n.
+_CHANCE, _PART = 10, 4
 # Share of the energy in the means by which a round must gain to be followed by another, after the first few.
 _GAIN, _FIRST = 1e-3, 4
 
 
-def circular_orders(target):
-    """Orders of the rows and columns in which a matrix is about circulant, None if there are none.
+def circular_orders(target, phases=(0.0,)):
+    """Orders and signs of the rows and columns in which a matrix is about circulant.
 
     Parameters
     ----------
     target : ndarray of float64 or complex128, shape (n, n)
+    phases : tuple of float
+        0 for a circulant, whose signs are all 1; 1/2 for a skew-circulant.
 
-    Returns
-    -------
-    tuple of ndarray of int64, shape (n,), or None
-        Gather indices of rows and columns.
+    Yields
+    ------
+    float
+        The phase.
+    list of tuple (order, signs)
+        Gather indices of rows and of columns, and the signs of the rows and columns so gathered.
     """
     left, right = _singular_vectors(target)
     if not np.iscomplexobj(target):
@@ -50,14 +58,27 @@ def circular_orders(target):
         one, other = np.triu_indices(left.shape[1], 1)
         near = other - one <= _NEAR
         left, right = (x[:, one[near]] + 1j * x[:, other[near]] for x in (left, right))
-    uneven = np.maximum(_unevenness(left), _unevenness(right))
-    for index in np.argsort(uneven, kind="stable")[:_TRIED]:
-        if uneven[index] > _EVEN:
-            break
-        orders = _settled(target, *(np.argsort(np.argsort(np.angle(x[:, index]))) for x in (left, right)))
-        if orders is not None:
-            return orders
-    return None
+    uneven, n = np.maximum(_unevenness(left), _unevenness(right)), len(target)
+    tries = [index for index in np.argsort(uneven, kind="stable")[:_TRIED] if uneven[index] < _EVEN]
+    for phase in phases:
+        circle, best = _Circle(target, phase), (_FITS, None)
+        for index in tries:
+            found = circle.settled(*(_ranks(x[:, index], phase) for x in (left, right)))
+            best = max(best, found, key=lambda pair: pair[0])
+            if best[0] > _SURE:
+                break
+        if best[1] is not None:
+            orders = [np.argsort(places % n) for places in best[1]]
+            yield (
+                phase,
+                [(order, 1.0 - 2 * (places[order] // n)) for order, places in zip(orders, best[1], strict=True)],
+            )
+
+
+def _ranks(vector, phase):
+    """Ranks of the angles, among those of the other sign as well if there are signs."""
+    points = np.r_[vector, -vector] if phase else vector
+    return np.argsort(np.argsort(np.angle(points)))[: len(vector)]
 
 
 def _singular_vectors(target):
@@ -77,48 +98,84 @@ def _unevenness(vectors):
     return squares.std(axis=0) / squares.mean(axis=0)
 
 
-def _settled(target, rows, columns):
-    """Improve places of rows and columns until they stay; orders, None if the matrix is not circulant in them."""
-    across, whole, share = transposed(target), square(target), 0.0
-    for number in range(_ROUNDS):
-        before, was = (rows, columns), share
-        spectrum = _mean_spectrum(target, columns, rows)
-        share = square(spectrum) / whole
-        if number >= _FIRST and share < was + _GAIN:
-            break
-        # sum over q of T_iq conj(c_(s - q)), for every shift s; the same for columns with c_(p - s)
-        rows = _places(target, columns, scipy.fft.fft(scipy.fft.ifft(spectrum).conj()))
-        columns = _places(across, rows, spectrum.conj())
-        if (rows == before[0]).all() and (columns == before[1]).all():
-            break
-    return (np.argsort(rows), np.argsort(columns)) if share > 1 - _FITS**2 else None
+class _Circle:
+    """Places of rows and columns on a circle: of n, or of 2n where the upper half has the other sign."""
 
+    def __init__(self, target, phase):
+        n = len(target)
+        self._target, self._across, self._phase = target, transposed(target), phase
+        self._whole, self._turns = square(target), turn((phase * np.arange(n)) / n)
 
-def _images(matrix, places):
-    """Spectra of the rows, their entries where they belong, some at a time."""
-    order = np.argsort(places)
-    for start in range(0, len(matrix), _SLAB):
-        part = slice(start, start + _SLAB)
-        yield part, scipy.fft.fft(matrix[part].take(order, axis=1), axis=1)
+    def settled(self, rows, columns):
+        """Improve places of rows and columns until they stay: the share of the energy in the means, and the places.
 
+        Some share a place until the end: those that are pushed to another one would be wrong in each round.
+        """
+        for once in (False, True):
+            share = 0.0
+            for number in range(_ROUNDS):
+                before, was = (rows, columns), share
+                spectrum = self._mean_spectrum(rows, columns)
+                share = square(spectrum) / self._whole
+                if number >= _FIRST and share < was + _GAIN:
+                    break
+                # sum over q of T_iq conj(c_(s - q)), for every shift s; the same for columns with c_(p - s)
+                spectrum = self._clear(spectrum).conj()
+                rows = self._places(self._target, columns, self._reversed(spectrum), once)
+                columns = self._places(self._across, rows, spectrum, once)
+                if (rows == before[0]).all() and (columns == before[1]).all():
+                    break
+        return share, (rows, columns)
 
-def _mean_spectrum(target, columns, rows):
-    """Spectrum of the mean c of the rows c_(p - q) with their places p, the columns at q."""
-    n = len(rows)
-    k, turns, mean = np.arange(n), turn(np.arange(n) / n), np.zeros(n, np.complex128)
-    for part, image in _images(target, columns):
-        # the spectrum of c_(p - q) over q is that of c at -k, times exp(-2 pi i k p / n)
-        mean += np.einsum("ik,ik->k", image, turns[np.outer(rows[part], k) % n])
-    return np.roll(mean[::-1], 1) / n
+    def _reversed(self, spectrum):
+        """The entries at the frequencies -k."""
+        return np.roll(spectrum[::-1], 0 if self._phase else 1)
 
+    def _clear(self, spectrum):
+        """The spectrum, less what it would have in random places."""
+        n = len(spectrum)
+        chance = min(_CHANCE, n / _PART) * self._whole / n**2
+        return spectrum * np.maximum(1 - chance / np.maximum(np.square(np.abs(spectrum)), 1e-300), 0)
 
-def _places(matrix, places, spectrum):
-    """Shift of c closest to every row, each taken once; what is left goes to the others as they come."""
-    n = len(matrix)
-    place, size = np.empty(n, np.int64), np.empty(n)
-    for part, image in _images(matrix, places):
-        closeness = scipy.fft.ifft(image * spectrum, axis=1).real
-        place[part], size[part] = closeness.argmax(axis=1), closeness.max(axis=1)
-    place = unique(place, size)
-    place[place < 0] = np.setdiff1d(np.arange(n), place)
-    return place
+    def _signs(self, places):
+        return places % len(places), 1 - 2 * (places // len(places))
+
+    def _images(self, matrix, places):
+        """Spectra of the rows, their entries where they belong, some at a time; entries at one place are added."""
+        n = len(places)
+        places, signs = self._signs(places)
+        order = np.argsort(places, kind="stable")
+        there, first = np.unique(places[order], return_index=True)
+        for start in range(0, n, _SLAB):
+            part = slice(start, start + _SLAB)
+            arranged = matrix[part].take(order, axis=1)
+            if self._phase:
+                arranged *= signs[order]
+            if len(there) < n:
+                sums, arranged = np.add.reduceat(arranged, first, axis=1), np.zeros_like(arranged)
+                arranged[:, there] = sums
+            yield part, scipy.fft.fft(arranged * self._turns.conj() if self._phase else arranged, axis=1)
+
+    def _mean_spectrum(self, rows, columns):
+        """Spectrum of the mean c of the rows c_(p - q) with their places p, the columns at q."""
+        n, (places, signs) = len(rows), self._signs(rows)
+        k, turns, mean = np.arange(n), turn(np.arange(n) / n), np.zeros(n, np.complex128)
+        own = self._turns[places] * signs
+        for part, image in self._images(self._target, columns):
+            # the spectrum of c_(p - q) over q is that of c at -k, times exp(-2 pi i k p / n)
+            mean += np.einsum("ik,ik,i->k", image, turns[np.outer(places[part], k) % n], own[part])
+        return self._reversed(mean) / n
+
+    def _places(self, matrix, places, spectrum, once):
+        """Shift of c closest to every row; each taken once, if asked for, what is left to the others as they come."""
+        n = len(matrix)
+        place, size = np.empty(n, np.int64), np.empty(n)
+        for part, image in self._images(matrix, places):
+            closeness = (scipy.fft.ifft(image * spectrum, axis=1) * self._turns).real
+            best = (np.abs(closeness) if self._phase else closeness).argmax(axis=1)
+            place[part], size[part] = best, closeness[np.arange(len(best)), best]
+        upper = (size < 0) & (self._phase > 0)
+        if once:
+            place = unique(place, np.abs(size) if self._phase else size)
+            place[place < 0] = np.setdiff1d(np.arange(n), place)
+        return place + n * upper

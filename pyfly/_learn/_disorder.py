@@ -2,7 +2,7 @@
 
 circulant, scaled:  balanced, |C C^H|_ik depends on the distance of rows i and k alone: the rows at one distance form a
                     cycle, which is walked; the columns are then shifts of one column, found by phase correlation
-in noise:           angles of singular vectors, see `_angles`
+in noise:           angles of singular vectors, see `_angles`, of the matrix or of its sizes
 Toeplitz:           row k follows row i if T[k, 1:] and T[i, :-1] are parallel: the rows form a chain; with the columns
                     scaled as well, log |T[k, j'] / T[k, j]| differs by one number for all pairs that follow each other
 both in any order:  equal entries stand on one diagonal, and their number tells which; with scales, equal cross ratios
@@ -14,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 import scipy
 
+from pyfly._learn._alternating import scaled_convolutions
 from pyfly._learn._angles import circular_orders
 from pyfly._learn._bases import turn
 from pyfly._learn._convolution import build, convolution
@@ -55,12 +56,15 @@ def disordered(target):
 
 def _ordered(target, rows, columns, left=None, right=None):
     """The convolution T[rows][:, columns] between permutations; diagonals in that order, refined, if they are given."""
+    place = np.arange(len(target))
+    inner = target[np.ix_(place if rows is None else rows, place if columns is None else columns)]
+    return _behind(convolution(inner) if left is None else build(inner, left, right), rows, columns)
+
+
+def _behind(found, rows, columns):
+    """A product between the permutations of rows and columns."""
     from pyfly._operators import Permutation
 
-    n = len(target)
-    place = np.arange(n)
-    inner = target[np.ix_(place if rows is None else rows, place if columns is None else columns)]
-    found = convolution(inner) if left is None else build(inner, left, right)
     if found is None:
         return None
     place = np.arange(found.size)
@@ -68,12 +72,12 @@ def _ordered(target, rows, columns, left=None, right=None):
     if rows is not None:
         where.append("rows")
         inverse = place.copy()
-        inverse[rows] = np.arange(n)
+        inverse[rows] = np.arange(len(rows))
         found.factors, found.model = (Permutation(inverse), *found.factors), "P " + found.model
     if columns is not None:
         where.append("columns")
         perm = place.copy()
-        perm[:n] = columns
+        perm[: len(columns)] = columns
         found.factors, found.model = (*found.factors, Permutation(perm)), found.model + " P"
     found.note = found.note[:-1] + f", its {' and '.join(where)} scrambled."
     return found
@@ -204,10 +208,21 @@ def _columns_of(target, even, order, steps, rows, columns):
 
 
 def _turned(target):
-    """Circulant matrices with rows and columns in any order, in noise, where distances do not tell rows apart."""
-    orders = circular_orders(target)
-    if orders is not None:
-        yield _ordered(target, *orders)
+    """The same in noise, where distances do not tell rows apart; with scales, the sizes of balanced entries do."""
+    for phase, ((rows, left), (columns, right)) in circular_orders(target, (0.0, 0.5)):
+        yield _ordered(target, rows, columns, *((left, right) if phase else ()))
+    balanced = balance(target)
+    if balanced is None:
+        return
+    sizes = np.square(np.abs(target))
+    for part, scale in zip((sizes, sizes.T), balanced, strict=True):
+        part *= np.square(scale)[:, None]
+    # squares of mean one: what is large tells little more
+    sizes /= sizes + 1 / len(sizes)
+    sizes -= sizes.mean()
+    for _, ((rows, _), (columns, _)) in circular_orders(sizes):
+        for found in scaled_convolutions(target[np.ix_(rows, columns)]):
+            yield _behind(found, rows, columns)
 
 
 # ---- rows that follow each other -----------------------------------------------------------------------------------
