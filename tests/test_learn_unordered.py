@@ -87,6 +87,14 @@ def test_noise_on_zeros_is_told_from_entries():
     assert clean(targets.dft(64)) is None
 
 
+@pytest.mark.parametrize("n", [8, 64, 512])
+def test_wavelets_are_found_in_noise_of_a_tenth(n):
+    for seed, change in enumerate(("plain", "rows", "both")):
+        rng = np.random.default_rng(seed)
+        found = pyfly.learn(sweep.CHANGES["1e-1"][0](sweep.CHANGES[change][0](sweep.haar(n), rng), rng))
+        assert found.relative_error < 0.102, change
+
+
 ORDERS = ["rows", "columns", "both", "scaled+rows", "scaled+columns", "scaled+both"]
 
 

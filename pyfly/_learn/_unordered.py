@@ -33,20 +33,24 @@ _EMPTY = 0.2
 _SLAB = 1 << 16
 # What tells equal distances apart.
 _TIE = 1e-14
-# Step in the sizes of the entries that separates noise from all else.
-_GAP = 1.5
+# Rounds of telling noise on zeros from all else.
+_ROUNDS = 6
 _EPS = np.finfo(np.float64).eps
 
 
 def clean(target):
-    """The matrix with zeros for the entries that stand clearly below all others, as noise on zeros does; or None."""
-    n = len(target)
-    sizes = np.sort(np.abs(target[:: max(1, n // 64)]), axis=None)
-    low, high = int(_EMPTY * len(sizes)), int(0.98 * len(sizes))
-    ratios = sizes[low + 1 : high + 1] / np.where(sizes[low:high] > 0, sizes[low:high], np.inf)
-    at = low + int(ratios.argmax())
-    level = np.sqrt(sizes[at] * sizes[at + 1])
-    return np.where(np.abs(target) < level, 0, target) if ratios.max() > _GAP else None
+    """The matrix with zeros for the entries that are no larger than white noise on zeros; None where few are."""
+    n, complex_noise = len(target), np.iscomplexobj(target)
+    sizes = np.abs(target[:: max(1, n // 64)])
+    # from the smaller half of the zeros, half of all, up to the largest of n^2 normal numbers
+    deviation = float(np.quantile(sizes, 0.25)) / (0.8326 if complex_noise else 0.6745)
+    reach = np.sqrt((1 if complex_noise else 2) * np.log(10 * n * n))
+    for _ in range(_ROUNDS):
+        noise = sizes[sizes <= reach * deviation]
+        deviation = float(np.sqrt(np.square(noise).mean())) if noise.size else 0.0
+    level = reach * deviation
+    empty = np.count_nonzero(sizes <= level) / sizes.size
+    return np.where(np.abs(target) <= level, 0, target) if _EMPTY < empty < 1 - 1 / n and level > 0 else None
 
 
 def unordered(target, *, give_up=0.2):
