@@ -13,6 +13,7 @@ import scipy.linalg
 import pyfly
 from pyfly import targets
 from pyfly._learn._angles import circular_orders
+from pyfly._learn._characters import fourier
 from pyfly._learn._cluster import guess
 from pyfly._learn._corner import assemble
 from pyfly._learn._disorder import _partners, _symmetric
@@ -124,6 +125,17 @@ def test_matching_keeps_an_order_that_was_there_and_refuses_others():
             target = sweep.CHANGES["scaled"][0](make(32), rng)
             assert "P" not in matched(target.T if turned else target).model.split(), (make, turned)
     assert matched(scipy.linalg.qr(rng.standard_normal((32, 32)))[0]) is None
+
+
+def test_fourier_matrices_in_any_order_scaled_in_noise():
+    for n, size in product((16, 64, 128), ("1e-3", "1e-1")):
+        rng = np.random.default_rng(n)
+        target = sweep.CHANGES["scaled+both"][0](sweep.half_sample_dft(n), rng)
+        found = pyfly.learn(sweep.CHANGES[size][0](target, rng))
+        assert "BP" in found.model and found.relative_error < float(size), (n, found)
+        assert found.verify(target) < 0.5 * float(size)
+    assert fourier(np.exp(2j * np.pi * rng.random((n, n)))) is None
+    assert fourier(rng.standard_normal((n, n)) + 0j) is None
 
 
 @pytest.mark.parametrize("n", [8, 64])

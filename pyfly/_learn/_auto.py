@@ -17,6 +17,7 @@ import numpy as np
 from pyfly._algebra import to_untied
 from pyfly._learn import _peel
 from pyfly._learn._alternating import scaled_convolutions
+from pyfly._learn._characters import fourier
 from pyfly._learn._compress import single
 from pyfly._learn._convolution import convolution, hankel
 from pyfly._learn._corner import assemble
@@ -233,10 +234,10 @@ def _scrambled_convolutions(search):
 
 def _matched(search):
     """A known basis with rows and columns scaled and in any order."""
-    if not search.real or len(search.target) < 8 or search.settled():
+    if len(search.target) < 8 or search.settled():
         return False
     search.tell("scrambled and scaled transforms")
-    return search.take(matched(search.target))
+    return search.take((matched if search.real else fourier)(search.target))
 
 
 def _real_parts(search):

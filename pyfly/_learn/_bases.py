@@ -49,7 +49,7 @@ class Basis:
 
 def bases(n, real):
     """The bases to try for an n x n matrix, cheapest first."""
-    some = [_FOURIER, HADAMARD, HARTLEY, COSINE2, SINE2, COSINE4, SINE4]
+    some = [FOURIER, HADAMARD, HARTLEY, COSINE2, SINE2, COSINE4, SINE4]
     if not real:
         some.append(_HALF)
     if n < 4:
@@ -189,7 +189,7 @@ def _half_turns(n, ndim, axis):
     return turn(-np.arange(n) / (2 * n)).reshape((-1,) + (1,) * (ndim - 1 - axis % ndim))
 
 
-_FOURIER = Basis(
+FOURIER = Basis(
     "Fourier",
     False,
     lambda x, axis: scipy.fft.fft(x, axis=axis, norm="ortho"),

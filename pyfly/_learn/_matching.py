@@ -82,7 +82,7 @@ def matched(target):
         return None
     rows, columns, unitary = balanced
     # signs alone, in large rows and columns: small ones are noise, and every basis has some rows of this kind
-    some, weight = np.argsort(rows, kind="stable")[:_LARGE], _reliability(columns)
+    some, weight = np.argsort(rows, kind="stable")[:_LARGE], reliability(columns)
     uneven = np.abs(np.abs(unitary[some]) * np.sqrt(len(target)) - 1) @ weight / weight.sum()
     best = _dyadic(target, rows, columns, unitary) if np.sort(uneven)[-2] < _EQUAL else (_FITS, None)
     if best[0] >= _GOOD:
@@ -106,7 +106,7 @@ def _cosines(target, rows, columns, unitary):
         (p, _), (q, signs) = places
         left, right, rest = _scales(target, basis, turned, p, q, signs / columns)
         if rest / norm < best[0]:
-            best = rest / norm, _found(basis, turned, p, left, q, right, (rest / norm) ** 2)
+            best = rest / norm, arranged(basis, turned, p, left, q, right, (rest / norm) ** 2)
         if best[0] < _EXACT:
             break
     return best
@@ -118,7 +118,7 @@ def _dyadic(target, rows, columns, unitary):
     Free of signs its entries are (-1)^(a b): some rows are the digits of b, and all others products of these.
     """
     n = len(unitary)
-    order, weight = np.argsort(rows, kind="stable"), _reliability(columns)
+    order, weight = np.argsort(rows, kind="stable"), reliability(columns)
     signs = np.sign(unitary[order] * np.sign(unitary[order[0]]))
     products, place = np.ones((1, n), np.float32), np.zeros(n, int)
     for row in signs:
@@ -139,10 +139,10 @@ def _dyadic(target, rows, columns, unitary):
     left, right, rest = _scales(target, HADAMARD, False, place, where, signs / columns)
     if not rest < _FITS * norm:
         return _FITS, None
-    return rest / norm, _found(HADAMARD, False, place, left, where, right, (rest / norm) ** 2)
+    return rest / norm, arranged(HADAMARD, False, place, left, where, right, (rest / norm) ** 2)
 
 
-def _reliability(factors):
+def reliability(factors):
     """Weights of rows or columns by their factors: a small one says little where there is noise."""
     return (1 / (1 + (factors / np.median(factors)) ** 2)).astype(np.float32)
 
@@ -241,7 +241,7 @@ class _Naming:
 
     def __init__(self, unitary, across, rows, columns):
         self._unitary, self._across = unitary, across
-        self._weights = [_reliability(rows), _reliability(columns)]
+        self._weights = [reliability(rows), reliability(columns)]
 
     def by_columns(self, known, place, sign):
         """The same when the columns are named first, some of them wrongly, or two by one name."""
@@ -429,7 +429,7 @@ def _filled(named, transform, matrix, others, weight):
     return place, np.where(sign == 0, 1, sign)
 
 
-def _found(basis, turned, rows, left, columns, right, share):
+def arranged(basis, turned, rows, left, columns, right, share):
     """T = diag(left) U[rows][:, columns] diag(right) as operators."""
     from pyfly._operators import Diagonal, Permutation
 
