@@ -34,6 +34,8 @@ from pyfly._learn._unordered import clean, unordered
 _CLEAR = 0.2
 # One that leaves less than this fits, up to noise.
 _FITS = 0.03
+# Entries taken for zeros are at most this part of the error of the best so far.
+_ZEROS = 0.5
 # Classes without factors that could be tied.
 _NO_BUTTERFLIES = ("D", "P", "DP")
 
@@ -281,8 +283,11 @@ def _unordered(search):
 
 def _noisy_zeros(search):
     """The same where zeros are hidden by noise."""
-    cleaned = clean(search.target) if search.error > _FITS**0.5 else None
-    return cleaned is not None and _in_any_order(search, cleaned)
+    cleaned = clean(search.target) if not search.settled() else None
+    # what is taken for zeros must be less than what the best so far leaves
+    if cleaned is None or square(cleaned - search.target) > (_ZEROS * search.error * search.norm) ** 2:
+        return False
+    return _in_any_order(search, cleaned)
 
 
 def _in_any_order(search, target):
