@@ -12,7 +12,7 @@ import scipy.linalg
 
 import pyfly
 from pyfly import targets
-from pyfly._learn._angles import circular_orders
+from pyfly._learn._angles import circular_orders, shifted_rows
 from pyfly._learn._characters import fourier
 from pyfly._learn._cluster import guess
 from pyfly._learn._corner import assemble
@@ -278,12 +278,21 @@ def test_circulants_in_any_order_in_noise(name):
 
 @pytest.mark.parametrize("name", ["circulant", "complex skew circulant"])
 def test_a_circulant_in_any_order_is_learnt_in_noise(name):
-    for n, change, size in ((64, "both", "1e-1"), (32, "scaled+both", "1e-3")):
+    for n, change, size in ((64, "both", "1e-1"), (32, "scaled+both", "1e-3"), (128, "scaled+columns", "1e-1")):
         rng = np.random.default_rng([n, 3, 7])
         target = sweep.CHANGES[change][0](sweep.transforms(n, 3)[name], rng)
         found = pyfly.learn(sweep.CHANGES[size][0](target, rng))
         assert found.relative_error < 1.02 * float(size) and found.verify(target) < 0.5 * float(size), (n, found)
         assert "BPBP" in found.model
+
+
+def test_rows_that_are_shifts_or_not():
+    n, rng = 256, np.random.default_rng(0)
+    sizes = scipy.linalg.circulant(rng.standard_normal(n))
+    order = rng.permutation(n)
+    found = order[shifted_rows(sizes[order] + rng.standard_normal((n, n)), np.arange(3))]
+    np.testing.assert_array_equal(found, np.roll(np.arange(n), -found[0]))
+    assert shifted_rows(rng.standard_normal((n, n)), np.arange(3)) is None
 
 
 def test_both_copies_of_a_scaled_diagonal_count_by_their_weight():

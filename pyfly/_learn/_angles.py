@@ -18,7 +18,7 @@ import scipy
 
 from pyfly._learn._bases import turn
 from pyfly._learn._factorization import square
-from pyfly._learn._monomial import unique
+from pyfly._learn._monomial import probes, unique
 from pyfly._scans import transposed
 
 # Singular vectors looked at, of how many in all, and rounds of the iteration for them.
@@ -30,6 +30,8 @@ _NEAR, _EVEN, _TRIED = 3, 0.8, 12
 _SLAB = 64
 # Rounds of placing, and the shares of the energy in the means from which a circulant is there, and none is better.
 _ROUNDS, _FITS, _SURE = 30, 0.4, 0.8
+# Size from which rows that are no shifts are refused at once, and by how much the best shift exceeds that by chance.
+_LARGE, _BEYOND = 256, 1.3
 # Energy at a frequency, over that in random places, below which it is left out: this, or a part of n.
 _CHANCE, _PART = 10, 4
 # Share of the energy in the means by which a round must gain to be followed by another, after the first few.
@@ -75,6 +77,32 @@ def circular_orders(target, phases=(0.0,)):
             )
 
 
+def shifted_rows(matrix, references):
+    """Order in which the rows of a real matrix are about shifts of one row; None if they are not.
+
+    Parameters
+    ----------
+    matrix : ndarray of float64, shape (n, n)
+        Of mean zero.
+    references : ndarray of int64
+        Rows that the others are compared with to begin with, one after the other.
+    """
+    n, best = len(matrix), (0.0, None)
+    spectra = scipy.fft.fft(matrix[references], axis=1).conj()
+    if n >= _LARGE:
+        # the best shift of n is larger than chance
+        some = scipy.fft.ifft(scipy.fft.fft(matrix[probes(n)], axis=1) * spectra[0], axis=1).real
+        if np.median(some.max(axis=1) / some.std(axis=1)) < _BEYOND * np.sqrt(2 * np.log(n)):
+            return None
+    circle = _Circle(matrix, 0.0)
+    for spectrum in spectra:
+        found = circle.settled(circle.places(matrix, np.arange(n), spectrum, False), np.arange(n), only_rows=True)
+        best = max(best, found, key=lambda pair: pair[0])
+        if best[0] > _SURE:
+            break
+    return np.argsort(best[1][0])
+
+
 def _ranks(vector, phase):
     """Ranks of the angles, among those of the other sign as well if there are signs."""
     points = np.r_[vector, -vector] if phase else vector
@@ -106,7 +134,7 @@ class _Circle:
         self._target, self._across, self._phase = target, transposed(target), phase
         self._whole, self._turns = square(target), turn((phase * np.arange(n)) / n)
 
-    def settled(self, rows, columns):
+    def settled(self, rows, columns, only_rows=False):
         """Improve places of rows and columns until they stay: the share of the energy in the means, and the places.
 
         Some share a place until the end: those that are pushed to another one would be wrong in each round.
@@ -121,8 +149,8 @@ class _Circle:
                     break
                 # sum over q of T_iq conj(c_(s - q)), for every shift s; the same for columns with c_(p - s)
                 spectrum = self._clear(spectrum).conj()
-                rows = self._places(self._target, columns, self._reversed(spectrum), once)
-                columns = self._places(self._across, rows, spectrum, once)
+                rows = self.places(self._target, columns, self._reversed(spectrum), once)
+                columns = columns if only_rows else self.places(self._across, rows, spectrum, once)
                 if (rows == before[0]).all() and (columns == before[1]).all():
                     break
         return share, (rows, columns)
@@ -166,7 +194,7 @@ class _Circle:
             mean += np.einsum("ik,ik,i->k", image, turns[np.outer(places[part], k) % n], own[part])
         return self._reversed(mean) / n
 
-    def _places(self, matrix, places, spectrum, once):
+    def places(self, matrix, places, spectrum, once):
         """Shift of c closest to every row; each taken once, if asked for, what is left to the others as they come."""
         n = len(matrix)
         place, size = np.empty(n, np.int64), np.empty(n)

@@ -16,9 +16,9 @@ import scipy
 
 from pyfly._learn._bases import FOURIER, turn
 from pyfly._learn._factorization import square
-from pyfly._learn._matching import arranged, reliability
+from pyfly._learn._matching import arranged
 from pyfly._learn._monomial import remaining, unique
-from pyfly._learn._scaling import balance, scales
+from pyfly._learn._scaling import balance, reliability, scales
 from pyfly._scans import transposed
 
 # Largest rows, whose quotients are tried; mean difference of sizes from one up to which all are the same but for noise.

@@ -15,12 +15,14 @@ import numpy as np
 import scipy
 
 from pyfly._learn._alternating import scaled_convolutions
-from pyfly._learn._angles import circular_orders
+from pyfly._learn._angles import circular_orders, shifted_rows
 from pyfly._learn._bases import turn
 from pyfly._learn._convolution import build, convolution
 from pyfly._learn._monomial import probes
-from pyfly._learn._scaling import balance
+from pyfly._learn._scaling import balance, reliability
 
+# Rows that the others are compared with in noise.
+_REFERENCES = 6
 # Cosine of the angle between rows from which they count as parallel.
 _PARALLEL = 0.8
 # Distances between rows of a circulant that are tried; every other one makes a cycle.
@@ -211,6 +213,11 @@ def _turned(target):
     """The same in noise, where distances do not tell rows apart; with scales, the sizes of balanced entries do."""
     for phase, ((rows, left), (columns, right)) in circular_orders(target, (0.0, 0.5)):
         yield _ordered(target, rows, columns, *((left, right) if phase else ()))
+    yield from _by_sizes(target)
+
+
+def _by_sizes(target):
+    """Scaled circulant and skew-circulant matrices in noise: their balanced sizes are circulant."""
     balanced = balance(target)
     if balanced is None:
         return
@@ -220,6 +227,13 @@ def _turned(target):
     # squares of mean one: what is large tells little more
     sizes /= sizes + 1 / len(sizes)
     sizes -= sizes.mean()
+    rows, columns = balanced
+    for turned, view, ours, theirs in ((False, sizes, rows, columns), (True, sizes.T, columns, rows)):
+        order = shifted_rows(view * np.sqrt(reliability(theirs)), np.argsort(ours, kind="stable")[:_REFERENCES])
+        if order is not None:
+            orders = (None, order) if turned else (order, None)
+            for found in scaled_convolutions(target[:, order] if turned else target[order]):
+                yield _behind(found, *orders)
     for _, ((rows, _), (columns, _)) in circular_orders(sizes):
         for found in scaled_convolutions(target[np.ix_(rows, columns)]):
             yield _behind(found, rows, columns)

@@ -30,7 +30,7 @@ from pyfly._learn._monomial import (
     remaining,
     unique,
 )
-from pyfly._learn._scaling import scales, unitary_within
+from pyfly._learn._scaling import reliability, scales, unitary_within
 from pyfly._scans import transposed, walk
 
 # Bases, transposed or not, and the share of their rows on one path. Sines are cosines in another order.
@@ -140,11 +140,6 @@ def _dyadic(target, rows, columns, unitary):
     if not rest < _FITS * norm:
         return _FITS, None
     return rest / norm, arranged(HADAMARD, False, place, left, where, right, (rest / norm) ** 2)
-
-
-def reliability(factors):
-    """Weights of rows or columns by their factors: a small one says little where there is noise."""
-    return (1 / (1 + (factors / np.median(factors)) ** 2)).astype(np.float32)
 
 
 class _Basis:

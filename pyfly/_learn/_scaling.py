@@ -96,6 +96,11 @@ def balance(target):
     return np.sqrt(r), np.sqrt(c)
 
 
+def reliability(factors):
+    """Weights of rows or columns by their factors: a small one says little where there is noise."""
+    return (1 / (1 + (factors / np.median(factors)) ** 2)).astype(np.float32)
+
+
 def unitary_within(target, most=_UNITARY):
     """Factors r, c and, in single precision, Q = r_i T_ij c_j; None where Q is not about unitary.
 
