@@ -59,6 +59,18 @@ def test_any_order_under_noise(size):
         assert found.verify(target) < 0.5 * size
 
 
+@pytest.mark.parametrize(
+    ("name", "n", "size"), [("butterfly", 128, 1e-3), ("complex butterfly", 64, 1e-2), ("tied butterfly", 32, 1e-2)]
+)
+def test_random_butterflies_in_any_order_in_noise(name, n, size):
+    for seed in range(3):
+        rng = np.random.default_rng([n, seed])
+        target = sweep.CHANGES["both"][0](sweep.transforms(n, seed)[name], rng)
+        noise = rng.standard_normal((n, n)) * np.linalg.norm(target) / n * size
+        found = pyfly.learn(target + noise)
+        assert found.relative_error < 1.02 * size and found.verify(target) < size, (seed, found)
+
+
 @pytest.mark.parametrize("n", [8, 32])
 def test_haar(n):
     haar = sweep.haar(n)

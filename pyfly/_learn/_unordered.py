@@ -26,7 +26,9 @@ _COLUMNS, _FEW = 256, 32
 _NODES = 64
 # Two rows whose columns leave more than this share of their energy outside two directions are no partners; nor are rows
 # that leave more than this outside one direction on either half.
-_TWO_VALUES, _ONE_VALUE = 0.05, 0.025
+_TWO_VALUES, _ONE_VALUE = 0.05, 0.1
+# Large rows to begin with, rounds from each, and the part of the energy in mutual pairs at which they end.
+_REFERENCES, _TURNS, _SURE = 3, 5, 0.9
 # Share of zeros from which columns are sorted by what all pairs of rows say.
 _EMPTY = 0.2
 # Numbers worked on at a time.
@@ -96,8 +98,7 @@ def _pair_rows(nodes):
     """Pairs of rows, shape (m/2, 2), and the gather indices that split the columns of every node; None without any."""
     size = np.sqrt(np.einsum("vij,vij->i", nodes, nodes.conj(), optimize=False).real)
     scale = 1 / np.where(size > 0, size, 1)
-    sparse = _sparse(nodes)
-    if sparse:
+    if _sparse(nodes):
         m = nodes.shape[1]
         for rows in (sample(m), np.arange(m)):
             apart = spread(nodes, scale, rows, _FEW)
@@ -113,22 +114,37 @@ def _pair_rows(nodes):
             row += np.abs(place - here)
         pairs = _match(apart)
         del apart
-    else:
-        reference = int(size.argmax())
+        return pairs, _halves(nodes, scale, pairs, True)
+    for reference in np.argsort(-size, kind="stable")[:_REFERENCES]:
         apart = _spread(nodes, scale, reference)
         apart[reference] = np.inf
         partner = int(apart.argmin())
-        if not apart[partner] < _TWO_VALUES:
-            return None
-        order = _halves(nodes, scale, np.array([[reference, partner]]), sparse)
+        if apart[partner] < _TWO_VALUES:
+            found = _from_pair(nodes, size, scale, np.array([[reference, partner]]))
+            if found is not None:
+                return found
+    return None
+
+
+def _from_pair(nodes, size, scale, pairs):
+    """All pairs and the halves from one: the halves from the pairs that are there, pairs from the halves, in turn."""
+    for _ in range(_TURNS):
+        order = _halves(nodes, scale, pairs, False)
         if not _parallel(nodes, scale, order, sample(len(size))).min(axis=1).mean() < _ONE_VALUE:
             return None
         residual = _parallel(nodes, scale, order)
-        if not _mutual(residual.argmin(axis=1)).mean() > 0.9:
-            return None
-        pairs = _match(residual)
-    # several pairs together say more about the columns than the first
-    return pairs, _halves(nodes, scale, pairs if sparse else pairs[sample(len(pairs))], sparse)
+        partner = residual.argmin(axis=1)
+        mutual = _mutual(partner)
+        # rows lost in noise, or whose partner is, say nothing
+        sure = np.average(mutual, weights=size * size[partner]) > _SURE
+        first = np.flatnonzero(mutual & (np.arange(len(size)) < partner))
+        pairs = _match(residual) if sure else np.stack([first, partner[first]], axis=1)
+        # several pairs together say more about the columns than one, large rows more than small ones
+        strong = pairs[np.argsort(-size[pairs].min(axis=1), kind="stable")[: len(sample(len(size)))]]
+        if sure:
+            return pairs, _halves(nodes, scale, strong, False)
+        pairs = strong
+    return None
 
 
 def _sparse(nodes):
