@@ -4,6 +4,8 @@ Free factors, permutations the identity or the bit reversal, all stages fitted a
 
     f = 1/2 ||T - B_k P_k ... B_1 P_1||_F^2
 
+Tied factors, where they are asked for, in the same way; those that are peeled off bring reversals in P_1 along.
+
 Several starts race: the optimum for k - 1 with a factor near the identity added on either side, and random unitary
 factors for the choices of permutations, of T and of its transpose, most of them for the choice that leads; the best go
 on. This is a compression at a budget of 2 k n log2 n numbers, not an approximation to any accuracy; on smooth kernels
@@ -13,13 +15,17 @@ low rank is often better, and `learn` says so.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import product
 
 import numpy as np
 
+from pyfly._algebra import to_untied
 from pyfly._learn._bases import bit_reversal
 from pyfly._learn._found import Found
-from pyfly._learn._levels import split
+from pyfly._learn._gradient_fit import last_stage, random_unitary, untied
+from pyfly._learn._levels import Tied, Untied
+from pyfly._learn._realpart import reversing
 
 # Evaluations of the heats of a race, and how many starts go on from each; for sizes up to _FULL, fewer beyond. One
 # factor is soon done. Of several, a first heat finds the best permutations, and new starts with them join the next: in
@@ -59,10 +65,11 @@ def single(target):
     -------
     Found
     """
-    return _found(min(_projections(target), key=lambda runner: runner.error), 1.0, "peeled off in a fixed order")
+    best = min(_projections(target, False), key=lambda runner: runner.error)
+    return _found(best, 1.0, False, "peeled off in a fixed order")
 
 
-def compress(target, depth, *, tol, seed=0, progress=None):
+def compress(target, depth, *, tol, tied=False, start=None, seed=0, progress=None):
     """Fit (BP)^k for k = 1 ... depth, each from the best of the one before and from random factors.
 
     Parameters
@@ -73,6 +80,10 @@ def compress(target, depth, *, tol, seed=0, progress=None):
         Largest k.
     tol : float
         Relative error at which to stop: the smallest k that reaches it.
+    tied : bool
+        Whether all pairs of a stage share their blocks.
+    start : Found, optional
+        A product that is known already: B P, or its transpose, is a start as well.
     seed : int
     progress : callable, optional
 
@@ -85,66 +96,81 @@ def compress(target, depth, *, tol, seed=0, progress=None):
     scale = np.sqrt(n) / float(np.linalg.norm(target))
     # columns of the view, real numbers in a row
     views = [np.ascontiguousarray(view * scale) for view in (target.T, target)]
-    runners = _projections(target)
+    runners = [*_projections(target, tied), *_known(start, tied)]
     for runner in runners:
-        runner.twiddles[0, -1] *= scale
+        runner.twiddles[0][last_stage(n, tied)] *= scale
     best = None
     for k in range(1, depth + 1):
-        runners = _race(views, runners, rng, progress, (k - 1) / depth)
+        runners = _race(views, runners, tied, rng, progress, (k - 1) / depth)
         if best is None or runners[0].error < best.error:
             best = runners[0]
         if best.error <= tol:
             break
         if k < depth:
-            runners = _starts(n, k + 1, np.iscomplexobj(target), runners, rng)
+            runners = _starts(k + 1, runners, partial(_random, n, tied, np.iscomplexobj(target), rng))
     count = len(best.perms)
-    how = f"{count} free factor{'s' * (count > 1)} fitted by L-BFGS, from the best of several starts"
-    return _found(best, 1 / scale, how)
+    kind = "tied" if tied else "free"
+    how = f"{count} {kind} factor{'s' * (count > 1)} fitted by L-BFGS, from the best of several starts"
+    return _found(best, 1 / scale, tied, how)
 
 
-def _projections(target):
+def _projections(target, tied):
     """Products B P by peeling, without a choice at the levels."""
-    n = len(target)
+    n, levels = len(target), Tied() if tied else Untied()
     runners = []
     for turned, perm in product((False, True), (np.arange(n), bit_reversal(n))):
         view = target.T if turned else target
-        nodes, weights, stages, total = view[:, perm][None], np.ones((1, n)), [], 0.0
+        nodes, weights, steps = view[:, perm][None], np.ones((1, n)), []
         while nodes.shape[-1] > 2:
-            step = split(nodes, weights, 0)
-            nodes, weights, total = step.children, step.weights, total + step.residual
-            stages.append(step.blocks.reshape(n // 2, 2, 2))
-        twiddle = np.stack([nodes, *stages[::-1]])
-        runners.append(_Runner(turned, twiddle[None], [perm], float(np.sqrt(total) / np.linalg.norm(target))))
+            steps.append(levels.step(nodes, weights, 0))
+            nodes, weights, steps[-1].children = steps[-1].children, steps[-1].weights, None
+        stages = [nodes, *(step.blocks for step in steps[::-1])]
+        if tied:
+            twiddle = np.concatenate([stage.reshape(-1, 2, 2) for stage in stages])
+            perm = perm[reversing([step.reverse for step in steps])]
+        else:
+            twiddle = np.stack([stage.reshape(n // 2, 2, 2) for stage in stages])
+        error = float(np.sqrt(sum(step.residual for step in steps)) / np.linalg.norm(target))
+        runners.append(_Runner(turned, twiddle[None], [perm], error))
     return runners
 
 
-def _starts(n, k, complex_factors, leaders, rng):
+def _known(found, tied):
+    """A product B P that another search has found."""
+    if found is None or found.model not in ("BP", "(BP)^T") or len(found.factors) != 2:
+        return []
+    turned = found.model != "BP"
+    butterfly, perm = (factor.T for factor in found.factors[::-1]) if turned else found.factors
+    twiddle = np.array(butterfly.twiddle if tied else to_untied(butterfly).twiddle)
+    return [_Runner(turned, twiddle[None], [perm.perm], found.history[-1])]
+
+
+def _starts(k, leaders, random):
     """Products of k factors to begin with."""
+    n = len(leaders[0].perms[0])
     orders = (np.arange(n), bit_reversal(n))
     runners = []
     for leader, order, size in product(leaders, orders, _NEAR):
-        near = _random(n, complex_factors, rng) * size
+        near = random() * size
         near[..., 0, 0] += 1
         near[..., 1, 1] += 1
         runners.append(_Runner(leader.turned, np.stack([*leader.twiddles, near]), [*leader.perms, order]))
         runners.append(_Runner(leader.turned, np.stack([near, *leader.twiddles]), [order, *leader.perms]))
     for turned, perms in product((False, True), product(orders, repeat=k)):
-        runners.append(_start(turned, list(perms), n, complex_factors, rng))
+        runners.append(_start(turned, list(perms), random))
     return runners
 
 
-def _start(turned, perms, n, complex_factors, rng):
-    return _Runner(turned, np.stack([_random(n, complex_factors, rng) for _ in perms]), perms)
+def _start(turned, perms, random):
+    return _Runner(turned, np.stack([random() for _ in perms]), perms)
 
 
-def _random(n, complex_factors, rng):
-    """Untied random orthogonal or unitary blocks."""
-    from pyfly._learn._gradient_fit import random_unitary
-
-    return np.array(random_unitary(n, False, complex_factors, rng), np.complex128 if complex_factors else np.float64)
+def _random(n, tied, complex_factors, rng):
+    """Random orthogonal or unitary blocks."""
+    return np.array(random_unitary(n, tied, complex_factors, rng), np.complex128 if complex_factors else np.float64)
 
 
-def _race(views, runners, rng, progress, share):
+def _race(views, runners, tied, rng, progress, share):
     """Fit all a little, the better ones longer; the last ones, best first."""
     n, is_complex = len(views[0]), np.iscomplexobj(views[0])
     for heat, (evaluations, keep) in enumerate(_HEATS if len(runners[0].perms) > 1 else _ONE_FACTOR):
@@ -152,16 +178,17 @@ def _race(views, runners, rng, progress, share):
             if progress is not None:
                 k = len(runner.perms)
                 progress(share + heat / 10, f"(BP)^{k}: heat {heat + 1}, {index + 1} of {len(runners)}")
-            _fit(views[runner.turned], runner, max(_LEAST, evaluations * _FULL // max(n, _FULL)))
+            _fit(views[runner.turned], runner, tied, max(_LEAST, evaluations * _FULL // max(n, _FULL)))
         runners = sorted(runners, key=lambda runner: runner.error)
         leader, runners = runners[0], runners[:keep]
         if heat == 0 and len(leader.perms) > 1:
             joining = _JOINING * min(n, _FULL) // max(n, _FULL)
-            runners += [_start(leader.turned, leader.perms, n, is_complex, rng) for _ in range(joining)]
+            random = partial(_random, n, tied, is_complex, rng)
+            runners += [_start(leader.turned, leader.perms, random) for _ in range(joining)]
     return runners
 
 
-def _fit(columns, runner, evaluations):
+def _fit(columns, runner, tied, evaluations):
     """L-BFGS on all twiddles, in laps with units of their own."""
     from pyfly import _fit_chain
     from pyfly._learn._gradient_polish import polish
@@ -178,13 +205,13 @@ def _fit(columns, runner, evaluations):
     def evaluate(theta):
         gradient = np.empty_like(theta)
         theta = np.ascontiguousarray(theta)
-        return _fit_chain.distance(theta, target, n, mode, False, perms, none, space, gradient, none), gradient
+        return _fit_chain.distance(theta, target, n, mode, tied, perms, none, space, gradient, none), gradient
 
     while evaluations > 0:
         lap = min(_LAP, evaluations)
         evaluations -= lap
         twiddles = theta.view(dtype).reshape(runner.twiddles.shape)
-        moved = np.repeat(_units(twiddles, runner.perms).ravel(), 1 + mode)
+        moved = np.repeat((_tied_units if tied else _units)(twiddles, runner.perms).ravel(), 1 + mode)
         theta, values = polish(theta, evaluate, norm=norm, units=np.maximum(moved, 1e-4 * moved.max()), evaluations=lap)
         theta = np.ascontiguousarray(theta)
         errors = np.sqrt(2 * np.minimum.accumulate(values)) / norm
@@ -228,19 +255,28 @@ def _units(twiddles, perms):
     return moved
 
 
-def _found(runner, scale, how):
+def _tied_units(twiddles, perms):
+    """The same for tied factors, about: the parts of the product that one block moves are taken as orthogonal."""
+    n = twiddles.shape[1] + 1
+    moved = np.square(_units(np.stack([untied(twiddle, n) for twiddle in twiddles]), perms))
+    strides = 1 << np.arange(n.bit_length() - 1)
+    parts = [moved[:, s].reshape(len(moved), -1, stride, 2, 2).sum(axis=1) for s, stride in enumerate(strides)]
+    return np.sqrt(np.concatenate(parts, axis=1))
+
+
+def _found(runner, scale, tied, how):
     from pyfly._operators import Butterfly, Permutation
 
     factors = []
     for k, (twiddle, perm) in enumerate(zip(runner.twiddles, runner.perms, strict=True)):
         if k == len(runner.perms) - 1:
             twiddle = twiddle.copy()
-            twiddle[-1] *= scale
-        factors = [Butterfly(twiddle), Permutation(perm), *factors]
+            twiddle[last_stage(len(perm), tied)] *= scale
+        factors = [Butterfly(twiddle, tied=tied), Permutation(perm), *factors]
     count = len(runner.perms)
     model = "BP" if count == 1 else "BPBP" if count == 2 else f"(BP)^{count}"
     perm = runner.perms[0]
     if runner.turned:
         factors, model = [factor.T for factor in factors[::-1]], f"({model})^T"
         perm = np.argsort(runner.perms[-1])
-    return Found(tuple(factors), model, perm, False, [*runner.history, runner.error], f"No exact form: {how}.")
+    return Found(tuple(factors), model, perm, tied, [*runner.history, runner.error], f"No exact form: {how}.")

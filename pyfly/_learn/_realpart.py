@@ -168,7 +168,7 @@ def _attempt(shown, order, threshold, tied):
         if found is not None and (tied is True or found[2] <= within):
             steps, nodes, total, reverses = found
             shared = True
-            perm = order[_reversing(reverses)]
+            perm = order[reversing(reverses)]
     stages = [nodes] + [step.blocks for step in steps[::-1]]
     if shared:
         twiddle = np.concatenate([stage.reshape(-1, 2, 2) for stage in stages])
@@ -207,7 +207,8 @@ def _tie(first, n):
     return steps, nodes, total, [step.reverse for step in steps]
 
 
-def _reversing(reverses):
+def reversing(reverses):
+    """Gather indices of a permutation with choices c alone, those of the largest nodes first."""
     from pyfly._functions import permutation_from_choices
 
     choices = np.zeros((len(reverses), 3), np.int64)

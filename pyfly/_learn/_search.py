@@ -100,10 +100,10 @@ def search(matrix, scale, *, method, model, tol, tied, max_depth, expansion, see
             how = "peel" if only_peel or found.model in ("BP", "(BP)^T") else "auto"
             depth = max_depth if model == "auto" else factors_of(model)
             floor = tol if depth > 1 else max(tol, _NOISE)
-            worth = not only_peel and tied is not True and depth and 4 <= size <= (_FITTED if depth == 1 else np.inf)
+            worth = not only_peel and depth and 4 <= size <= (_FITTED if depth == 1 else np.inf)
             # beyond noise a form of another class may stand in for one factor, not for several
             if worth and error > floor and (fits(found.model, "BP") or (depth > 1 and error > _NOISE)):
-                fitted = compress(work, depth, tol=tol, seed=seed, progress=progress)
+                fitted = compress(work, depth, tol=tol, tied=tied is True, start=found, seed=seed, progress=progress)
                 if fitted.history[-1] < error:
                     found, how = fitted, "fit"
     operator = assemble(found, (m, n))
