@@ -59,7 +59,7 @@ def learn(
     max_depth : int
         For a target without an exact form: number of factors BP allowed in its approximation, unless `model` says it.
         The smallest number that reaches `tol` is returned, or the best met; `alternatives` says what other forms of
-        this size leave. Several are fitted from a hundred starts: a minute for two at n = 64.
+        this size leave. Several are fitted from a hundred starts: ten seconds or more for two at n = 64.
     expansion : int
         Power of two; the target is the corner of a product ``expansion`` times as large.
     seed : int

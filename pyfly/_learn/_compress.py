@@ -14,6 +14,7 @@ low rank is often better, and `learn` says so.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
@@ -101,7 +102,8 @@ def compress(target, depth, *, tol, tied=False, start=None, seed=0, progress=Non
         runner.twiddles[0][last_stage(n, tied)] *= scale
     best = None
     for k in range(1, depth + 1):
-        runners = _race(views, runners, tied, rng, progress, (k - 1) / depth)
+        with _one_thread():
+            runners = _race(views, runners, tied, rng, progress, (k - 1) / depth)
         if best is None or runners[0].error < best.error:
             best = runners[0]
         if best.error <= tol:
@@ -112,6 +114,15 @@ def compress(target, depth, *, tol, tied=False, start=None, seed=0, progress=Non
     kind = "tied" if tied else "free"
     how = f"{count} {kind} factor{'s' * (count > 1)} fitted by L-BFGS, from the best of several starts"
     return _found(best, 1 / scale, tied, how)
+
+
+def _one_thread():
+    """L-BFGS works on short vectors, where threads of BLAS only wait: one, if threadpoolctl is there."""
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        return nullcontext()
+    return threadpool_limits(1, user_api="blas")
 
 
 def _projections(target, tied):

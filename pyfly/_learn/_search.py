@@ -19,6 +19,8 @@ from pyfly._scans import rowwise
 
 # Relative error up to which a target counts as one with a form, and noise.
 _NOISE = 0.15
+# One that may be the chance of a form that is not meant.
+_CHANCE = 0.03
 # Largest size at which one factor is fitted: peeled off, it is a few per cent from the optimum.
 _FITTED = 256
 # Largest size at which the algebraic search keeps the kernels to one thread.
@@ -101,8 +103,8 @@ def search(matrix, scale, *, method, model, tol, tied, max_depth, expansion, see
             depth = max_depth if model == "auto" else factors_of(model)
             floor = tol if depth > 1 else max(tol, _NOISE)
             worth = not only_peel and depth and 4 <= size <= (_FITTED if depth == 1 else np.inf)
-            # beyond noise a form of another class may stand in for one factor, not for several
-            if worth and error > floor and (fits(found.model, "BP") or (depth > 1 and error > _NOISE)):
+            # a form of another class may stand in for one factor; for several only where it leaves but noise
+            if worth and error > floor and (fits(found.model, "BP") or (depth > 1 and error > _CHANCE)):
                 fitted = compress(work, depth, tol=tol, tied=tied is True, start=found, seed=seed, progress=progress)
                 if fitted.history[-1] < error:
                     found, how = fitted, "fit"
