@@ -50,20 +50,20 @@ static int bmm(kind t, int layout, int side, int op, int order, int form, bfly_i
                                             scale});
 }
 
-#define REAL_BMM(t, type, precision)                                                                                \
-    int bfly_##t##bmm(int layout, int side, int op, int order, int form, bfly_int rows, bfly_int cols, type alpha,  \
-                      const type *w, const type *a, bfly_int lda, type beta, type *c, bfly_int ldc)                 \
-    {                                                                                                               \
-        REPORT(bmm((kind){precision, 0, 0}, layout, side, op, order, form, rows, cols, &alpha, w, a, lda, &beta, c, \
-                   ldc));                                                                                           \
+#define REAL_BMM(t, type, precision)                                                                                      \
+    int bfly_##t##bmm(int layout, int side, int op, int order, int form, bfly_int rows, bfly_int cols, type alpha,        \
+                      const type *w, const type *a, bfly_int lda, type beta, type *c, bfly_int ldc)                       \
+    {                                                                                                                     \
+        REPORT(bmm((kind){precision, 0, 0}, layout, side, op, order, form, rows, cols, &alpha, w, a, lda, &beta, c,       \
+                   ldc));                                                                                                 \
     }
-#define COMPLEX_BMM(t, type, wtype, precision, complex_w)                                                           \
-    int bfly_##t##bmm(int layout, int side, int op, int order, int form, bfly_int rows, bfly_int cols,              \
-                      const void *alpha, const wtype *w, const void *a, bfly_int lda, const void *beta, void *c,    \
-                      bfly_int ldc)                                                                                 \
-    {                                                                                                               \
-        REPORT(bmm((kind){precision, complex_w, 1}, layout, side, op, order, form, rows, cols, alpha, w, a, lda, beta, c,\
-                   ldc));                                                                                           \
+#define COMPLEX_BMM(t, type, wtype, precision, complex_w)                                                                 \
+    int bfly_##t##bmm(int layout, int side, int op, int order, int form, bfly_int rows, bfly_int cols,                    \
+                      const void *alpha, const wtype *w, const void *a, bfly_int lda, const void *beta, void *c,          \
+                      bfly_int ldc)                                                                                       \
+    {                                                                                                                     \
+        REPORT(bmm((kind){precision, complex_w, 1}, layout, side, op, order, form, rows, cols, alpha, w, a, lda, beta, c, \
+                   ldc));                                                                                                 \
     }
 REAL_BMM(s, float, 0)
 REAL_BMM(d, double, 1)

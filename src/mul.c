@@ -235,7 +235,8 @@ static BFLY_INLINE int mul(int memory, int precision, int complex_w, int complex
     BFLY_CHECK(14, BFLY_LIKELY(disty != 0) || count <= 1);
     if (!bfly_fits(n, incx, count, distx, size) || !bfly_fits(n, incy, count, disty, size)) return BFLY_EOVERFLOW;
     const bfly_vectors vx = {(char *)x, incx, distx}, vy = {y, incy, disty};
-    const int plain = BFLY_LIKELY(a.re == 1) && BFLY_LIKELY(b.re == 0) && BFLY_LIKELY(a.im == 0) && BFLY_LIKELY(b.im == 0);
+    const int plain =
+        BFLY_LIKELY(a.re == 1) && BFLY_LIKELY(b.re == 0) && BFLY_LIKELY(a.im == 0) && BFLY_LIKELY(b.im == 0);
     if (n > 1 && n <= SHORT && count > 0 && count <= FEW && (plain || !bfly_is_zero(a))) {
         static const bfly_scale one = {{1, 0}, {0, 0}, 1};
         bfly_scale other;
@@ -255,46 +256,46 @@ static BFLY_INLINE int mul(int memory, int precision, int complex_w, int complex
 /* the result of a product of one vector by the positions of bmv's arguments: it has no count, distx and disty */
 static inline int of_one(int result) { return result <= -11 ? result + 2 : result <= -6 ? result + 1 : result; }
 
-#define REAL_MUL(t, type, precision)                                                                                \
-    int bfly_##t##mul(int op, int order, int form, bfly_int n, bfly_int count, type alpha, const type *w,           \
-                      const type *x, bfly_int incx, bfly_int distx, type beta, type *y, bfly_int incy,              \
-                      bfly_int disty)                                                                               \
-    {                                                                                                               \
-        REPORT(mul(BFLY_OWN, precision, 0, 0, op, order, form, n, count, &alpha, w, x, incx, distx, &beta, y, incy, \
-                   disty));                                                                                         \
-    }                                                                                                               \
-    int bfly_##t##bmv(int op, int order, int form, bfly_int n, type alpha, const type *w, const type *x,            \
-                      bfly_int incx, type beta, type *y, bfly_int incy)                                             \
-    {                                                                                                               \
-        REPORT(of_one(mul(BFLY_OWN, precision, 0, 0, op, order, form, n, 1, &alpha, w, x, incx, 0, &beta, y, incy, 0)));\
-    }                                                                                                               \
-    int bfly_##t##mul_work(int op, int order, int form, bfly_int n, bfly_int count, type alpha, const type *w,      \
-                           const type *x, bfly_int incx, bfly_int distx, type beta, type *y, bfly_int incy,         \
-                           bfly_int disty, void *work, bfly_int *bytes)                                             \
-    {                                                                                                               \
-        REPORT_WORK(16, mul(work ? BFLY_LENT : BFLY_QUERY, precision, 0, 0, op, order, form, n, count, &alpha, w, x,\
-                            incx, distx, &beta, y, incy, disty));                                                   \
+#define REAL_MUL(t, type, precision)                                                                                     \
+    int bfly_##t##mul(int op, int order, int form, bfly_int n, bfly_int count, type alpha, const type *w,                \
+                      const type *x, bfly_int incx, bfly_int distx, type beta, type *y, bfly_int incy,                   \
+                      bfly_int disty)                                                                                    \
+    {                                                                                                                    \
+        REPORT(mul(BFLY_OWN, precision, 0, 0, op, order, form, n, count, &alpha, w, x, incx, distx, &beta, y, incy,      \
+                   disty));                                                                                              \
+    }                                                                                                                    \
+    int bfly_##t##bmv(int op, int order, int form, bfly_int n, type alpha, const type *w, const type *x,                 \
+                      bfly_int incx, type beta, type *y, bfly_int incy)                                                  \
+    {                                                                                                                    \
+        REPORT(of_one(mul(BFLY_OWN, precision, 0, 0, op, order, form, n, 1, &alpha, w, x, incx, 0, &beta, y, incy, 0))); \
+    }                                                                                                                    \
+    int bfly_##t##mul_work(int op, int order, int form, bfly_int n, bfly_int count, type alpha, const type *w,           \
+                           const type *x, bfly_int incx, bfly_int distx, type beta, type *y, bfly_int incy,              \
+                           bfly_int disty, void *work, bfly_int *bytes)                                                  \
+    {                                                                                                                    \
+        REPORT_WORK(16, mul(work ? BFLY_LENT : BFLY_QUERY, precision, 0, 0, op, order, form, n, count, &alpha, w, x,     \
+                            incx, distx, &beta, y, incy, disty));                                                        \
     }
-#define COMPLEX_MUL(t, type, wtype, precision, complex_w)                                                           \
-    int bfly_##t##mul(int op, int order, int form, bfly_int n, bfly_int count, const void *alpha, const wtype *w,   \
-                      const void *x, bfly_int incx, bfly_int distx, const void *beta, void *y, bfly_int incy,       \
-                      bfly_int disty)                                                                               \
-    {                                                                                                               \
-        REPORT(mul(BFLY_OWN, precision, complex_w, 1, op, order, form, n, count, alpha, w, x, incx, distx, beta,    \
-                   y, incy, disty));                                                                                \
-    }                                                                                                               \
-    int bfly_##t##bmv(int op, int order, int form, bfly_int n, const void *alpha, const wtype *w, const void *x,    \
-                      bfly_int incx, const void *beta, void *y, bfly_int incy)                                      \
-    {                                                                                                               \
-        REPORT(of_one(mul(BFLY_OWN, precision, complex_w, 1, op, order, form, n, 1, alpha, w, x, incx, 0, beta,     \
-                          y, incy, 0)));                                                                            \
-    }                                                                                                               \
-    int bfly_##t##mul_work(int op, int order, int form, bfly_int n, bfly_int count, const void *alpha,              \
-                           const wtype *w, const void *x, bfly_int incx, bfly_int distx, const void *beta, void *y, \
-                           bfly_int incy, bfly_int disty, void *work, bfly_int *bytes)                              \
-    {                                                                                                               \
-        REPORT_WORK(16, mul(work ? BFLY_LENT : BFLY_QUERY, precision, complex_w, 1, op, order, form, n, count, alpha,\
-                            w, x, incx, distx, beta, y, incy, disty));                                              \
+#define COMPLEX_MUL(t, type, wtype, precision, complex_w)                                                                \
+    int bfly_##t##mul(int op, int order, int form, bfly_int n, bfly_int count, const void *alpha, const wtype *w,        \
+                      const void *x, bfly_int incx, bfly_int distx, const void *beta, void *y, bfly_int incy,            \
+                      bfly_int disty)                                                                                    \
+    {                                                                                                                    \
+        REPORT(mul(BFLY_OWN, precision, complex_w, 1, op, order, form, n, count, alpha, w, x, incx, distx, beta,         \
+                   y, incy, disty));                                                                                     \
+    }                                                                                                                    \
+    int bfly_##t##bmv(int op, int order, int form, bfly_int n, const void *alpha, const wtype *w, const void *x,         \
+                      bfly_int incx, const void *beta, void *y, bfly_int incy)                                           \
+    {                                                                                                                    \
+        REPORT(of_one(mul(BFLY_OWN, precision, complex_w, 1, op, order, form, n, 1, alpha, w, x, incx, 0, beta,          \
+                          y, incy, 0)));                                                                                 \
+    }                                                                                                                    \
+    int bfly_##t##mul_work(int op, int order, int form, bfly_int n, bfly_int count, const void *alpha,                   \
+                           const wtype *w, const void *x, bfly_int incx, bfly_int distx, const void *beta, void *y,      \
+                           bfly_int incy, bfly_int disty, void *work, bfly_int *bytes)                                   \
+    {                                                                                                                    \
+        REPORT_WORK(16, mul(work ? BFLY_LENT : BFLY_QUERY, precision, complex_w, 1, op, order, form, n, count, alpha,    \
+                            w, x, incx, distx, beta, y, incy, disty));                                                   \
     }
 REAL_MUL(s, float, 0)
 REAL_MUL(d, double, 1)
