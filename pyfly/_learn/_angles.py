@@ -24,14 +24,17 @@ from pyfly._scans import transposed
 # Singular vectors looked at, of how many in all, and rounds of the iteration for them.
 _LEADING, _BLOCK, _POWERS = 20, 32, 12
 # Largest difference of the ranks of cosine and sine, variation of the modulus at which they, or a complex vector, may
-# be of one frequency, and how many are tried, the most even first.
+# be of one frequency, and how many are tried, the most even first; of large matrices half, if none of them will do.
 _NEAR, _EVEN, _TRIED = 3, 0.8, 12
 # Rows worked on at a time.
 _SLAB = 64
 # Rounds of placing, and the shares of the energy in the means from which a circulant is there, and none is better.
 _ROUNDS, _FITS, _SURE = 30, 0.4, 0.8
-# Size from which rows that are no shifts are refused at once, and by how much the best shift exceeds that by chance.
-_LARGE, _BEYOND = 256, 1.3
+# Share beyond which many lie at few places: on the way to a circulant it stays below one.
+_CROWDED = 1.05
+# Size from which rows that are no shifts are refused at once, by how much the best shift exceeds that by chance, and
+# the number of rows to begin with that have to find an order, if any does.
+_LARGE, _BEYOND, _SOME = 256, 1.3, 2
 # Energy at a frequency, over that in random places, below which it is left out: this, or a part of n.
 _CHANCE, _PART = 10, 4
 # Share of the energy in the means by which a round must gain to be followed by another, after the first few.
@@ -64,7 +67,9 @@ def circular_orders(target, phases=(0.0,)):
     tries = [index for index in np.argsort(uneven, kind="stable")[:_TRIED] if uneven[index] < _EVEN]
     for phase in phases:
         circle, best = _Circle(target, phase), (_FITS, None)
-        for index in tries:
+        for number, index in enumerate(tries):
+            if n >= _LARGE and number == len(tries) // 2 and best[1] is None:
+                break
             found = circle.settled(*(_ranks(x[:, index], phase) for x in (left, right)))
             best = max(best, found, key=lambda pair: pair[0])
             if best[0] > _SURE:
@@ -95,12 +100,14 @@ def shifted_rows(matrix, references):
         if np.median(some.max(axis=1) / some.std(axis=1)) < _BEYOND * np.sqrt(2 * np.log(n)):
             return None
     circle = _Circle(matrix, 0.0)
-    for spectrum in spectra:
+    for number, spectrum in enumerate(spectra):
+        if n >= _LARGE and number == _SOME and best[0] < _FITS:
+            return None
         found = circle.settled(circle.places(matrix, np.arange(n), spectrum, False), np.arange(n), only_rows=True)
         best = max(best, found, key=lambda pair: pair[0])
         if best[0] > _SURE:
             break
-    return np.argsort(best[1][0])
+    return None if best[1] is None else np.argsort(best[1][0])
 
 
 def _ranks(vector, phase):
@@ -145,6 +152,8 @@ class _Circle:
                 before, was = (rows, columns), share
                 spectrum = self._mean_spectrum(rows, columns)
                 share = square(spectrum) / self._whole
+                if share > _CROWDED:
+                    return 0.0, before
                 if number >= _FIRST and share < was + _GAIN:
                     break
                 # sum over q of T_iq conj(c_(s - q)), for every shift s; the same for columns with c_(p - s)
@@ -153,6 +162,8 @@ class _Circle:
                 columns = columns if only_rows else self.places(self._across, rows, spectrum, once)
                 if (rows == before[0]).all() and (columns == before[1]).all():
                     break
+            if share < _FITS:
+                break
         return share, (rows, columns)
 
     def _reversed(self, spectrum):

@@ -18,6 +18,7 @@ from pyfly._learn._alternating import scaled_convolutions
 from pyfly._learn._angles import circular_orders, shifted_rows
 from pyfly._learn._bases import turn
 from pyfly._learn._convolution import build, convolution
+from pyfly._learn._factorization import square
 from pyfly._learn._monomial import probes
 from pyfly._learn._scaling import balance, reliability
 
@@ -34,6 +35,8 @@ _SLAB, _PAIRS = 64, 1 << 16
 _FIRST, _MIRRORS, _BEST, _NEAR = 8, 40, 6, 0.02
 # Share of entries with an equal neighbour from which their equality says nothing; mirrors leave 1/2, two of them 3/4.
 _CROWDED = 0.85
+# Distance of rows from their mean, relative, both sorted, up to which they are the same in noise of a tenth.
+_SAME = 0.105
 # Difference of logarithms of entries that are the same but for rounding.
 _LOG = 1e-7
 
@@ -211,9 +214,19 @@ def _columns_of(target, even, order, steps, rows, columns):
 
 def _turned(target):
     """The same in noise, where distances do not tell rows apart; with scales, the sizes of balanced entries do."""
-    for phase, ((rows, left), (columns, right)) in circular_orders(target, (0.0, 0.5)):
-        yield _ordered(target, rows, columns, *((left, right) if phase else ()))
+    if _alike(target) and _alike(target.T):
+        for phase, ((rows, left), (columns, right)) in circular_orders(target, (0.0, 0.5)):
+            yield _ordered(target, rows, columns, *((left, right) if phase else ()))
     yield from _by_sizes(target)
+
+
+def _alike(matrix):
+    """Whether the rows have the same sizes but for their order: noise changes them no more, sorted, than unsorted."""
+    sizes = np.abs(matrix)
+    sizes.sort(axis=1)
+    whole = square(sizes)
+    sizes -= sizes.mean(axis=0)
+    return square(sizes) <= _SAME**2 * whole
 
 
 def _by_sizes(target):
