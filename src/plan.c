@@ -207,10 +207,8 @@ static int plan_execute(const bfly_plan *plan, bfly_int count, const void *x, bf
     int real_only = !C->complex_first && !C->complex_last && !C->complex_in && !C->complex_out;
     for (bfly_int i = 0; i < C->steps; i++) real_only &= !C->step[i].complex_x;
     const bfly_program *shape = &C->shape[!real_only];
-    int inside = 1;
-    J.block = count;
-    if (threads > 1 || count > 2) /* one or two vectors always share a tile */
-        J.block = bfly_tile_count(shape, real, count, threads, &inside);
+    int inside;
+    J.block = bfly_tile_count(shape, real, count, threads, &inside);
     /* passes that have a reversal in them take runs of numbers */
     const int staged = (C->rides_in && (incx != 1 || !C->complex_in)) || (C->rides_out && (incy != 1 || !C->complex_out));
     const int square = C->rides_in && C->rides_out && C->steps == 1;
