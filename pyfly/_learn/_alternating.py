@@ -11,7 +11,7 @@ import numpy as np
 from pyfly._learn._convolution import circulant, diagonal_sums, expanded, toeplitz
 from pyfly._learn._factorization import square
 from pyfly._learn._monomial import probes
-from pyfly._learn._scaling import balance
+from pyfly._learn._scaling import balance, phase
 
 # Coherence of the ratios of a few pairs of rows below which there is no such structure; less says nothing at a size.
 _COHERENT, _SMALL = 0.4, 16
@@ -90,13 +90,9 @@ def _start(target, rows, columns):
     ratios = _ratios(even)
     q = ratios[np.abs(ratios).sum(axis=1).argmax()].conj()
     for _ in range(_PHASES):
-        p = _phase(ratios @ q)
-        q = _phase(p.conj() @ ratios).conj()
+        p = phase(ratios @ q)
+        q = phase(p.conj() @ ratios).conj()
     return np.cumprod(np.r_[1, p]) / rows, np.cumprod(np.r_[1, q.conj()]) / columns
-
-
-def _phase(x):
-    return x / np.maximum(np.abs(x), 1e-300)
 
 
 def _in_turn(target, a, b, flip):

@@ -18,7 +18,7 @@ import scipy
 
 from pyfly._learn._bases import turn
 from pyfly._learn._factorization import square
-from pyfly._learn._monomial import probes, unique
+from pyfly._learn._monomial import probes, putting, unique
 from pyfly._scans import transposed
 
 # Singular vectors looked at, of how many in all, and rounds of the iteration for them.
@@ -183,16 +183,10 @@ class _Circle:
         """Spectra of the rows, their entries where they belong, some at a time; entries at one place are added."""
         n = len(places)
         places, signs = self._signs(places)
-        order = np.argsort(places, kind="stable")
-        there, first = np.unique(places[order], return_index=True)
+        put = putting(places)
         for start in range(0, n, _SLAB):
             part = slice(start, start + _SLAB)
-            arranged = matrix[part].take(order, axis=1)
-            if self._phase:
-                arranged *= signs[order]
-            if len(there) < n:
-                sums, arranged = np.add.reduceat(arranged, first, axis=1), np.zeros_like(arranged)
-                arranged[:, there] = sums
+            arranged = put(matrix[part] * signs if self._phase else matrix[part])
             yield part, scipy.fft.fft(arranged * self._turns.conj() if self._phase else arranged, axis=1)
 
     def _mean_spectrum(self, rows, columns):

@@ -17,8 +17,8 @@ import scipy
 from pyfly._learn._bases import FOURIER, turn
 from pyfly._learn._factorization import square
 from pyfly._learn._matching import arranged
-from pyfly._learn._monomial import remaining, unique
-from pyfly._learn._scaling import balance, reliability, scales
+from pyfly._learn._monomial import putting, remaining, unique
+from pyfly._learn._scaling import balance, phase, reliability, scales
 from pyfly._scans import transposed
 
 # Largest rows, whose quotients are tried; mean difference of sizes from one up to which all are the same but for noise.
@@ -57,7 +57,7 @@ def fourier(target):
     sides = (even, trust), (transposed(even), reliability(rows))
     best = (0.0, None)
     for one, other in combinations(large, 2):
-        phases = _phase(even[one])
+        phases = phase(even[one])
         places = np.round(np.angle(phases * even[other].conj()) * (n / (2 * np.pi))).astype(int) % n
         best = max(best, _settled(sides, (places, phases), _FEW), key=lambda pair: pair[0])
         if best[0] > _SURE:
@@ -69,7 +69,7 @@ def fourier(target):
     p = _once(*sides[0], *columns_named)
     q = _once(*sides[1], *rows_named[:2])
     model = turn(-(np.outer(p, q) % n) / n) / np.sqrt(n)
-    left, right, rest = scales(model, target, _phase(columns_named[1]) / columns)
+    left, right, rest = scales(model, target, phase(columns_named[1]) / columns)
     share = rest**2 / square(target)
     return arranged(FOURIER, False, p, left, q, right, share) if share < _FITS**2 else None
 
@@ -92,14 +92,9 @@ def _settled(sides, columns, rounds):
 
 def _images(matrix, trust, places, phases):
     """Transforms of the rows, their entries where they belong, some at a time; entries at one place are added."""
-    n, weight = len(places), trust * phases.conj()
-    order = np.argsort(places, kind="stable")
-    there, first = np.unique(places[order], return_index=True)
-    for start in range(0, n, _SLAB):
-        part = (matrix[start : start + _SLAB] * weight).take(order, axis=1)
-        put = np.zeros_like(part)
-        put[:, there] = np.add.reduceat(part, first, axis=1)
-        yield scipy.fft.ifft(put, axis=1, norm="forward")
+    put, weight = putting(places), trust * phases.conj()
+    for start in range(0, len(matrix), _SLAB):
+        yield scipy.fft.ifft(put(matrix[start : start + _SLAB] * weight), axis=1, norm="forward")
 
 
 def _named(matrix, trust, places, phases):
@@ -110,7 +105,7 @@ def _named(matrix, trust, places, phases):
         found.append((place, image[np.arange(len(place)), place]))
     place, values = (np.concatenate(parts) for parts in zip(*found, strict=True))
     sizes = np.abs(values)
-    return place, _phase(values) * (sizes / sizes.max()) ** _CLEAR, sizes
+    return place, phase(values) * (sizes / sizes.max()) ** _CLEAR, sizes
 
 
 def _once(matrix, trust, places, phases):
@@ -122,7 +117,3 @@ def _once(matrix, trust, places, phases):
     if len(without):
         place[without] = remaining(place, sizes[without])
     return place
-
-
-def _phase(x):
-    return x / np.maximum(np.abs(x), 1e-30)

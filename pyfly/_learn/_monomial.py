@@ -143,6 +143,22 @@ def unique(place, size):
     return once
 
 
+def putting(places):
+    """A function that puts the entries of rows at places; entries at one place are added, zeros stand elsewhere."""
+    order = np.argsort(places, kind="stable")
+    there, first = np.unique(places[order], return_index=True)
+
+    def put(rows):
+        rows = rows.take(order, axis=1)
+        if len(there) == len(places):
+            return rows
+        sums, rows = np.add.reduceat(rows, first, axis=1), np.zeros_like(rows)
+        rows[:, there] = sums
+        return rows
+
+    return put
+
+
 def remaining(place, sizes):
     """Places that are left for those without one, whose sizes at all places are given: the largest in all."""
     left = np.setdiff1d(np.arange(len(place)), place)

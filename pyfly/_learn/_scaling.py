@@ -96,6 +96,11 @@ def balance(target):
     return np.sqrt(r), np.sqrt(c)
 
 
+def phase(x):
+    """x / |x|, 0 where x is 0."""
+    return x / np.maximum(np.abs(x), np.finfo(x.dtype).tiny)
+
+
 def reliability(factors):
     """Weights of rows or columns by their factors: a small one says little where there is noise."""
     return (1 / (1 + (factors / np.median(factors)) ** 2)).astype(np.float32)
