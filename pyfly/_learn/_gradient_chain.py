@@ -41,6 +41,9 @@ class Chain(Run):
     perms : ndarray of int64, shape (k, size), or None
     """
 
+    #: As in the paper. From neutral logits the target decides, and of some targets the same wrong way from every start.
+    LOGIT_SPREAD = 1.0
+
     def __init__(self, target, *, size, depth, rng, logits=None, **options):
         super().__init__(target, rng=rng, **options)
         self.size, self.depth = size, depth

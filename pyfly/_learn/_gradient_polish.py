@@ -58,7 +58,7 @@ def polish(theta, evaluate, *, norm, units, evaluations=400, goal=0.0):
             best[:] = f, x
         if f <= enough or len(values) >= evaluations:
             raise _Reached
-        if best[0] < precise and len(values) > _PATIENCE and best[0] > 0.25 * min(values[:-_PATIENCE]):
+        if best[0] < precise and len(values) > _PATIENCE and best[0] > 0.8 * min(values[:-_PATIENCE]):
             raise _Reached
         return f / unit, grad / (unit * units)
 

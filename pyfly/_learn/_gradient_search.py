@@ -72,7 +72,7 @@ class Recipe:
     hard_rate: float = 0.05
     logit_rate: float = 0.3
     stages: int = 1
-    roundings: int = 1
+    roundings: int = 2
     starts: int = 1
     rung: int = 150
     search_rate: float = 0.03
