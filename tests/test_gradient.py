@@ -411,15 +411,31 @@ def test_progress_is_reported_in_words():
         ("model", "PB"),
         ("tied", "both"),
         ("restarts", -1),
-        ("restarts", True),
         ("seed", -1),
-        ("seed", 0.5),
+        ("workers", 0),
         ("permutation", "b"),
     ],
 )
-def test_bad_arguments_are_named(argument, value):
+def test_arguments_out_of_range_are_named(argument, value):
     with pytest.raises(ValueError, match=argument):
-        gradient(targets.dft(8), **{argument: value})
+        pyfly.learn(targets.dft(8), method="gradient", **{argument: value})
+
+
+@pytest.mark.parametrize(
+    "argument, value",
+    [
+        ("restarts", True),
+        ("seed", 0.5),
+        ("seed", None),
+        ("workers", "2"),
+        ("single", "no"),
+        ("permutation", None),
+        ("max_steps", 3),
+    ],
+)
+def test_arguments_of_the_wrong_kind_are_named(argument, value):
+    with pytest.raises(TypeError, match=argument):
+        pyfly.learn(targets.dft(8), method="gradient", **{argument: value})
 
 
 @pytest.mark.parametrize("n", [1, 2, 4])

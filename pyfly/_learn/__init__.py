@@ -13,6 +13,7 @@ import time
 
 import numpy as np
 
+from pyfly._learn._arguments import count
 from pyfly._learn._factorization import Alternative, Factorization, distance, load, magnitude, norm
 
 __all__ = ["Alternative", "Factorization", "learn", "load"]
@@ -118,8 +119,9 @@ def learn(
     if not (tied == "auto" or isinstance(tied, (bool, np.bool_))):
         raise ValueError(f"tied = {tied!r}: choose 'auto', True or False")
     tied = tied if isinstance(tied, str) else bool(tied)
-    max_depth = _count("max_depth", max_depth, 8)
-    expansion = _count("expansion", expansion, 64)
+    max_depth = count("max_depth", max_depth, 1, 8)
+    expansion = count("expansion", expansion, 1, 64)
+    seed = count("seed", seed, 0)
     if expansion & (expansion - 1):
         raise ValueError(f"expansion = {expansion}: must be a power of two, so that the enlarged size is one")
     if progress is not None and not callable(progress):
@@ -199,17 +201,3 @@ def _tolerance(tol, single):
     if not 0 <= value < math.inf:
         raise ValueError(f"tol = {tol!r}: a relative error lies between 0 and infinity")
     return value
-
-
-def _count(name, value, most):
-    import operator
-
-    try:
-        if isinstance(value, (bool, np.bool_)):
-            raise TypeError
-        count = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} = {value!r}: give an integer") from None
-    if not 1 <= count <= most:
-        raise ValueError(f"{name} = {count}: choose 1 to {most}")
-    return count

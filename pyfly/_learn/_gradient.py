@@ -14,6 +14,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from pyfly._config import get_num_threads
+from pyfly._learn._arguments import count
 from pyfly._learn._found import Found
 from pyfly._learn._gradient_logits import parametrisation
 from pyfly._learn._gradient_models import Model, parse
@@ -21,6 +23,8 @@ from pyfly._learn._gradient_parallel import in_order
 from pyfly._learn._gradient_search import Recipe, attempt, padded_size
 from pyfly._learn._gradient_study import study
 
+#: What `learn` hands on beside its own arguments.
+OPTIONS = ("permutation", "restarts", "workers", "single", "search", "trials", "storage", "study_name")
 #: The largest error of which two attempts alike are taken for noise.
 _NOISE = 0.15
 #: Starts of an attempt whose relaxed permutations round to wrong choices more often than not.
@@ -85,7 +89,8 @@ def gradient(
         (asynchronous successive halving).
     trials : int
         Of ``"optuna"``: the most trials of this process.
-    storage, study_name : str, optional
+    storage : str or storage of Optuna, optional
+    study_name : str, optional
         Of ``"optuna"``: the URL of a database, such as ``"sqlite:///study.db"``, and a name in it. Processes, on one
         machine or many, that are given the same pair search together, each with trials of its own.
 
@@ -97,8 +102,8 @@ def gradient(
 
     Raises
     ------
-    ValueError
-        An argument is out of range.
+    TypeError, ValueError
+        An argument is of the wrong kind, or out of range.
     ImportError
         Optuna is asked for and not installed.
 
@@ -106,11 +111,9 @@ def gradient(
     -----
     A step costs O(n^2) with a hard permutation and O(n^2 log n) with a relaxed one or several butterflies.
     """
-    _check(tied, restarts, seed, search, trials, storage, study_name)
-    if workers is None:
-        from pyfly import get_num_threads
-
-        workers = get_num_threads()
+    _check(tied, single, permutation, search, storage, study_name)
+    restarts, trials = count("restarts", restarts, 0, 10**6), count("trials", trials, 1)
+    workers = get_num_threads() if workers is None else count("workers", workers, 1)
     recipes = _recipes(target, model, tied, permutation, restarts, max_depth, expansion)
     if target.shape == (1, 1):
         return _single_entry(target, tied is not False)
@@ -268,16 +271,19 @@ def _single_entry(target, tied):
     return Found((Diagonal(target[0].copy()), Permutation(perm)), "BP", perm, tied, [0.0])
 
 
-def _check(tied, restarts, seed, search, trials, storage, study_name):
-    if tied not in _FACTORS:
+def _check(tied, single, permutation, search, storage, study_name):
+    if not (tied == "auto" or isinstance(tied, bool)):
         raise ValueError(f"tied = {tied!r}: choose 'auto', True or False")
-    for name, value, least in (("restarts", restarts, 0), ("seed", seed, 0), ("trials", trials, 1)):
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-            raise ValueError(f"{name} = {value!r}: give an integer of at least {least}")
+    if not isinstance(single, (bool, np.bool_)):
+        raise TypeError(f"single = {single!r}: choose True or False")
+    if not isinstance(permutation, str):
+        raise TypeError(f"permutation = {permutation!r}: give a name, or 'auto'")
     if search not in ("restarts", "optuna"):
         raise ValueError(f"search = {search!r}: choose 'restarts' or 'optuna'")
     for name, value in (("storage", storage), ("study_name", study_name)):
-        if value is not None and (search != "optuna" or not isinstance(value, str)):
-            raise ValueError(f"{name} = {value!r}: a string, and only with search='optuna'")
+        if value is not None and search != "optuna":
+            raise ValueError(f"{name} = {value!r}: only with search='optuna'")
+    if not (study_name is None or isinstance(study_name, str)):
+        raise TypeError(f"study_name = {study_name!r}: give a string")
     if storage is not None and study_name is None:
         raise ValueError(f"storage = {storage!r}: give study_name, too, by which processes find the same study")

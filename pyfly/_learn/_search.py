@@ -81,8 +81,10 @@ def search(matrix, scale, *, method, model, tol, tied, max_depth, expansion, see
     if found is None:
         work = _double(matrix, scale, None if method == "gradient" else size)
         if method == "gradient":
-            from pyfly._learn._gradient import gradient
+            from pyfly._learn._gradient import OPTIONS, gradient
 
+            if unknown := sorted(options.keys() - set(OPTIONS)):
+                raise TypeError(f"{', '.join(unknown)}: the arguments of method='gradient' are {', '.join(OPTIONS)}")
             found = gradient(
                 work,
                 model=model,
