@@ -29,7 +29,7 @@ from pyfly._learn._gradient_models import parse
 from pyfly._learn._gradient_search import Recipe, attempt, padded_size
 from pyfly._replace import replacing
 
-GOAL = 1e-10
+GOAL = 1e-12
 SIZES = [16, 32, 64]
 
 
@@ -84,7 +84,10 @@ TWO = [Way(Recipe("BPBP", "enumerate", "tied then untied")), Way(Recipe("BPBP", 
 WAYS = dict.fromkeys(("DFT", "Hadamard"), ONE)
 WAYS |= dict.fromkeys(("DCT-II", "DST-II", "DCT-IV", "Hartley"), REAL_PART)
 WAYS |= dict.fromkeys(("convolution", "complex conv."), TWO)
-WAYS["Toeplitz"] = [Way(Recipe("(BP)^2_2", "enumerate", "tied then untied"))]
+WAYS["Toeplitz"] = [
+    Way(Recipe("(BP)^2_2", "enumerate", "tied then untied")),
+    Way(Recipe("(BP)^2_2", "shared a", "tied then untied")),
+]
 
 
 def main(arguments=None):
