@@ -151,3 +151,27 @@ def test_alternatives_at_equal_budget():
     expected = np.linalg.norm(values[2 * rank :]) / np.linalg.norm(target)
     assert found["low rank"].relative_error == pytest.approx(expected)
     assert np.count_nonzero(rest_of_largest(target, 7)) == n * n - 7
+
+
+@pytest.mark.parametrize("n", [64, 128])
+def test_kernels_at_scattered_points_are_as_good_as_at_sorted_ones(n):
+    rng = np.random.default_rng(n)
+    x, y = np.sort(rng.random((2, n)))
+    rows, columns = rng.permutation(n), rng.permutation(n)
+    for kernel in (np.exp(-50 * np.subtract.outer(x, y) ** 2), 1 / (0.01 + np.add.outer(x, y))):
+        in_order, scattered = (pyfly.learn(target) for target in (kernel, kernel[rows][:, columns]))
+        assert scattered.relative_error < 1.05 * in_order.relative_error
+        one, other = (pyfly.learn(target, model="BP") for target in (kernel, kernel[rows][:, columns]))
+        assert other.relative_error < 1.05 * one.relative_error and other.model in ("BP", "P BP", "(BP)^T", "(BP)^T P")
+        assert other.verify(kernel[rows][:, columns]) == pytest.approx(other.relative_error, rel=1e-9)
+        # another form is closer still, and is named however small the error is
+        assert scattered.winner != scattered.model and other.winner != other.model
+
+
+def test_other_forms_are_looked_at_only_where_more_than_noise_is_left():
+    rng = np.random.default_rng(0)
+    noise = 1e-2 * rng.standard_normal((64, 64)) / 8
+    assert not pyfly.learn(targets.dct(64) + noise).alternatives
+    low = (rng.standard_normal((5, 64)).T * [1, 0.05, 0.05, 0.05, 0.05]) @ rng.standard_normal((5, 64))
+    found = pyfly.learn(low)
+    assert found.tol < found.relative_error < 0.15 and found.winner == "low rank"

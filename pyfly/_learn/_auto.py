@@ -1,7 +1,8 @@
 """The order in which structure is looked for: cheap tests first, exact answers end the search, the best answer is kept.
 
     one entry a row and column -> B P and its transpose -> one transform decides -> Re(B P P') and its transpose
-    -> columns in any order -> rows and columns in any order -> the greedy product, when nothing fits
+    -> columns in any order -> rows and columns in any order
+    -> rows and columns where they vary slowly -> the greedy product, when nothing fits
 
 Every test looks at a few rows, columns or blocks before it touches the whole matrix. A result beyond the tolerance is
 kept as the best so far (noise, single precision), and replaced by one that leaves less.
@@ -23,17 +24,21 @@ from pyfly._learn._convolution import convolution, hankel
 from pyfly._learn._corner import assemble
 from pyfly._learn._disorder import disordered
 from pyfly._learn._factorization import distance, slabs, square
+from pyfly._learn._found import behind, reordered
 from pyfly._learn._kaleidoscope import two_factors
 from pyfly._learn._matching import matched
 from pyfly._learn._monomial import diagonalised, monomial, scrambled
 from pyfly._learn._realpart import rank_share, real_part
 from pyfly._learn._scaling import rescaled
+from pyfly._learn._seriation import seriated
 from pyfly._learn._unordered import clean, unordered
 
 # A structure that leaves more than this share of the target's energy is chance.
 _CLEAR = 0.2
 # One that leaves less than this fits, up to noise.
 _FITS = 0.03
+# Relative error that is taken for noise below the size at which noise can be told from structure.
+_NOISE, _TELLING = 0.15, 32
 # Entries taken for zeros are at most this part of the error of the best so far.
 _ZEROS = 0.5
 # Classes without factors that could be tied.
@@ -60,12 +65,14 @@ def auto(target, *, tol, tied="auto", model="auto", progress=None, only_peel=Fal
     Found
     float
         Its relative error.
+    bool
+        Whether what it leaves looks like noise.
     """
     search = _Search(target, tol, tied, model, progress)
     for step in _PEEL_ONLY if only_peel else _STEPS:
         if step(search):
             break
-    return search.best, search.error
+    return search.best, search.error, search.noise()
 
 
 def auto_any_shape(target, *, tol, tied="auto", model="auto", progress=None):
@@ -80,12 +87,14 @@ def auto_any_shape(target, *, tol, tied="auto", model="auto", progress=None):
     Returns
     -------
     Found or None
+    bool
+        Whether what it leaves looks like noise.
     """
     search = _Search(target, tol, tied, model, progress)
     for find in (convolution, hankel):
         if search.take(find(target)):
-            return search.best
-    return search.best if search.error < math.sqrt(_CLEAR) else None
+            return search.best, False
+    return search.best if search.error < math.sqrt(_CLEAR) else None, search.noise()
 
 
 class _Search:
@@ -147,6 +156,10 @@ class _Search:
                 columns += energy.sum(axis=0)
             self._even = all(line.max() < (1 + 12 / len(line) ** 0.5) * line.mean() for line in (rows, columns))
         return self._even
+
+    def noise(self):
+        """Whether what is left looks like noise; at small sizes that cannot be told, and little is taken for noise."""
+        return self.settled() or (self.error < _NOISE and len(self.target) < _TELLING)
 
     def tell(self, message):
         """Report progress by name; the share of the whole is not known."""
@@ -308,6 +321,24 @@ def _in_any_order(search, target):
     return False
 
 
+def _smoothed(search):
+    """Rows and columns in an order in which the matrix varies slowly: kernels at scattered points."""
+    if search.noise():
+        return False
+    rows, columns = seriated(search.target)
+    if rows is None and columns is None:
+        return False
+    inner = np.ascontiguousarray(reordered(search.target, rows, columns))
+    inside = _Search(inner, search.tol, search.tied, search.model, search.progress)
+    for find in (convolution, hankel):
+        inside.take(find(inner))
+    if inside.error > _FITS**0.5:
+        for found in (*scaled_convolutions(inner), single(inner)):
+            inside.take(found)
+        _real_parts(inside)
+    return search.take(behind(inside.best, rows, columns))
+
+
 def _greedy(search):
     """The best product of one butterfly and any permutation; it is the answer when nothing fits."""
     if search.error < _FITS**0.5 or (search.best is not None and not fits("BP", search.model)):
@@ -335,5 +366,6 @@ _STEPS = (
     _real_parts,
     _two_butterflies,
     _noisy_zeros,
+    _smoothed,
     _greedy,
 )

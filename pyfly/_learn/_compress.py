@@ -6,6 +6,8 @@ Free factors, permutations the identity or the bit reversal, all stages fitted a
 
 Tied factors, where they are asked for, in the same way; those that are peeled off bring reversals in P_1 along.
 
+Rows and columns are first put in an order in which the matrix varies slowly, if there is one.
+
 Several starts race: the optimum for k - 1 with a factor near the identity added on either side, and random unitary
 factors for the choices of permutations, of T and of its transpose, most of them for the choice that leads; the best go
 on. This is a compression at a budget of 2 k n log2 n numbers, not an approximation to any accuracy; on smooth kernels
@@ -23,10 +25,11 @@ import numpy as np
 
 from pyfly._algebra import to_untied
 from pyfly._learn._bases import bit_reversal
-from pyfly._learn._found import Found
+from pyfly._learn._found import Found, behind, reordered
 from pyfly._learn._gradient_fit import last_stage, random_unitary, untied
 from pyfly._learn._levels import Tied, Untied
 from pyfly._learn._realpart import reversing
+from pyfly._learn._seriation import seriated
 
 # Evaluations of the heats of a race, and how many starts go on from each; for sizes up to _FULL, fewer beyond. One
 # factor is soon done. Of several, a first heat finds the best permutations, and new starts with them join the next: in
@@ -94,6 +97,9 @@ def compress(target, depth, *, tol, tied=False, start=None, seed=0, progress=Non
         Of the depth with the least error. The history is the relative error of every evaluation of its fits.
     """
     n, rng = len(target), np.random.default_rng(seed)
+    rows, columns = seriated(target)
+    if rows is not None or columns is not None:
+        target, start = np.ascontiguousarray(reordered(target, rows, columns)), None
     scale = np.sqrt(n) / float(np.linalg.norm(target))
     # columns of the view, real numbers in a row
     views = [np.ascontiguousarray(view * scale) for view in (target.T, target)]
@@ -113,7 +119,7 @@ def compress(target, depth, *, tol, tied=False, start=None, seed=0, progress=Non
     count = len(best.perms)
     kind = "tied" if tied else "free"
     how = f"{count} {kind} factor{'s' * (count > 1)} fitted by L-BFGS, from the best of several starts"
-    return _found(best, 1 / scale, tied, how)
+    return behind(_found(best, 1 / scale, tied, how), rows, columns)
 
 
 def _one_thread():

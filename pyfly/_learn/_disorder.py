@@ -19,6 +19,7 @@ from pyfly._learn._angles import circular_orders, shifted_rows
 from pyfly._learn._bases import turn
 from pyfly._learn._convolution import build, convolution
 from pyfly._learn._factorization import square
+from pyfly._learn._found import behind, reordered
 from pyfly._learn._monomial import probes
 from pyfly._learn._scaling import balance, reliability
 
@@ -61,31 +62,8 @@ def disordered(target):
 
 def _ordered(target, rows, columns, left=None, right=None):
     """The convolution T[rows][:, columns] between permutations; diagonals in that order, refined, if they are given."""
-    place = np.arange(len(target))
-    inner = target[np.ix_(place if rows is None else rows, place if columns is None else columns)]
-    return _behind(convolution(inner) if left is None else build(inner, left, right), rows, columns)
-
-
-def _behind(found, rows, columns):
-    """A product between the permutations of rows and columns."""
-    from pyfly._operators import Permutation
-
-    if found is None:
-        return None
-    place = np.arange(found.size)
-    where = []
-    if rows is not None:
-        where.append("rows")
-        inverse = place.copy()
-        inverse[rows] = np.arange(len(rows))
-        found.factors, found.model = (Permutation(inverse), *found.factors), "P " + found.model
-    if columns is not None:
-        where.append("columns")
-        perm = place.copy()
-        perm[: len(columns)] = columns
-        found.factors, found.model = (*found.factors, Permutation(perm)), found.model + " P"
-    found.note = found.note[:-1] + f", its {' and '.join(where)} scrambled."
-    return found
+    inner = reordered(target, rows, columns)
+    return behind(convolution(inner) if left is None else build(inner, left, right), rows, columns)
 
 
 # ---- rows that are shifts of one row -------------------------------------------------------------------------------
@@ -246,10 +224,10 @@ def _by_sizes(target):
         if order is not None:
             orders = (None, order) if turned else (order, None)
             for found in scaled_convolutions(target[:, order] if turned else target[order]):
-                yield _behind(found, *orders)
+                yield behind(found, *orders)
     for _, ((rows, _), (columns, _)) in circular_orders(sizes):
         for found in scaled_convolutions(target[np.ix_(rows, columns)]):
-            yield _behind(found, rows, columns)
+            yield behind(found, rows, columns)
 
 
 # ---- rows that follow each other -----------------------------------------------------------------------------------

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
+import numpy as np
 
+if TYPE_CHECKING:
     from pyfly._operators import Operator
 
 
@@ -48,3 +48,36 @@ class Found:
     note: str = ""
     size: int | None = None
     measured: float | None = None
+
+
+def reordered(target, rows, columns):
+    """The matrix with rows and columns in another order, ``target[rows][:, columns]``; None: as they are."""
+    if rows is not None:
+        target = target[rows]
+    return target if columns is None else target[:, columns]
+
+
+def behind(found, rows, columns):
+    """The product for a target of which `found` is the one for ``reordered(target, rows, columns)``, or None."""
+    from pyfly._operators import Permutation
+
+    if found is None:
+        return None
+    if rows is not None:
+        place = np.arange(found.factors[0].shape[0])
+        place[rows] = np.arange(len(rows))
+        if isinstance(found.factors[0], Permutation):
+            found.factors = (Permutation(found.factors[0].perm[place]), *found.factors[1:])
+        else:
+            found.factors, found.model = (Permutation(place), *found.factors), "P " + found.model
+    if columns is not None:
+        place = np.arange(found.factors[-1].shape[1])
+        place[: len(columns)] = columns
+        if isinstance(found.factors[-1], Permutation):
+            found.factors = (*found.factors[:-1], Permutation(place[found.factors[-1].perm]))
+        else:
+            found.factors, found.model = (*found.factors, Permutation(place)), found.model + " P"
+    where = [name for name, order in (("rows", rows), ("columns", columns)) if order is not None]
+    if where:
+        found.note = found.note[:-1] + f", its {' and '.join(where)} scrambled."
+    return found

@@ -17,8 +17,6 @@ from pyfly._learn._corner import assemble
 from pyfly._operators import Scaled
 from pyfly._scans import rowwise
 
-# Relative error up to which a target counts as one with a form, and noise.
-_NOISE = 0.15
 # One that may be the chance of a form that is not meant.
 _CHANCE = 0.03
 # Largest size at which one factor is fitted: peeled off, it is a few per cent from the optimum.
@@ -73,10 +71,11 @@ def search(matrix, scale, *, method, model, tol, tied, max_depth, expansion, see
     """
     m, n = matrix.shape
     size = expansion * (1 << (max(m, n) - 1).bit_length())
-    found, how, work = None, method, None
+    found, how, work, noise = None, method, None, False
     if method == "auto" and (m, n) != (size, size):
         whole = _double(matrix, scale, None)
-        found, how = auto_any_shape(whole, tol=tol, tied=tied, model=model, progress=progress), "auto"
+        found, noise = auto_any_shape(whole, tol=tol, tied=tied, model=model, progress=progress)
+        how = "auto"
         del whole
     if found is None:
         work = _double(matrix, scale, None if method == "gradient" else size)
@@ -100,13 +99,15 @@ def search(matrix, scale, *, method, model, tol, tied, max_depth, expansion, see
             only_peel = method == "peel"
             # between products of BLAS, threads of the kernels would wait for those of BLAS to rest: only large ones pay
             with num_threads(1 if size <= _SERIAL else get_num_threads()):
-                found, error = auto(work, tol=tol, tied=tied, model=model, progress=progress, only_peel=only_peel)
+                found, error, noise = auto(
+                    work, tol=tol, tied=tied, model=model, progress=progress, only_peel=only_peel
+                )
             how = "peel" if only_peel or found.model in ("BP", "(BP)^T") else "auto"
             depth = max_depth if model == "auto" else factors_of(model)
-            floor = tol if depth > 1 else max(tol, _NOISE)
-            worth = not only_peel and depth and 4 <= size <= (_FITTED if depth == 1 else np.inf)
             # a form of another class may stand in for one factor; for several only where it leaves but noise
-            if worth and error > floor and (fits(found.model, "BP") or (depth > 1 and error > _CHANCE)):
+            worth = fits(found.model, "BP") or (depth > 1 and error > _CHANCE)
+            small = size <= _FITTED and not noise if depth == 1 else depth
+            if worth and small and error > tol and not only_peel and size >= 4:
                 fitted = compress(work, depth, tol=tol, tied=tied is True, start=found, seed=seed, progress=progress)
                 if fitted.history[-1] < error:
                     found, how = fitted, "fit"
@@ -122,8 +123,8 @@ def search(matrix, scale, *, method, model, tol, tied, max_depth, expansion, see
         operator = operator.astype(np.complex64 if operator.dtype.kind == "c" else np.float32)
     others = []
     error = found.history[-1] if found.history else 0.0
-    # a small error is noise: nothing else is worth a look, unless depth was asked for
-    if method == "auto" and error > (tol if max_depth > 1 else max(tol, _NOISE)):
+    # nothing else is worth a look where only noise is left, unless depth was asked for
+    if method == "auto" and error > tol and (max_depth > 1 or not noise):
         work = work if work is not None and work.shape == (m, n) else _double(matrix, scale, None)
         others = alternatives(work, int(operator.n_parameters))
     return Outcome(
