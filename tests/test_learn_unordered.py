@@ -160,6 +160,30 @@ def test_signs_alone_are_a_hadamard_matrix_or_none(n):
     assert matched(rng.choice([-1.0, 1.0], (n, n))) is None
 
 
+@pytest.mark.parametrize("n", [8, 32])
+def test_sizes_and_rows_without_information(n):
+    rng = np.random.default_rng(1)
+    # all balanced sizes are equal; a row of zeros is parallel to every other; all coefficients on one side are zeros
+    holed = rng.standard_normal((n, n))
+    holed[n // 3] = holed[:, n // 4] = 0
+    causal = np.tril(rng.standard_normal((n, n))) * np.exp(1j * np.arange(n))
+    for target in (
+        rng.choice([-1.0, 1.0], (n, n)),
+        holed,
+        causal,
+        np.tril(np.ones((n, n))) * np.exp(1j * np.arange(n)),
+    ):
+        found = pyfly.learn(target)
+        assert found.verify(target) == pytest.approx(found.relative_error, abs=1e-12)
+
+
+def test_a_row_of_zeros_takes_what_the_others_leave():
+    n, rng = 64, np.random.default_rng(0)
+    target = sweep.butterfly(n, rng)[rng.permutation(n)][:, rng.permutation(n)]
+    target[5] = 0
+    assert pyfly.learn(target).relative_error < 1e-12
+
+
 @pytest.mark.parametrize("size", [1e-6, 1e-3])
 def test_scrambled_convolutions_under_noise(size):
     n, rng = 64, np.random.default_rng(2)

@@ -79,7 +79,8 @@ def _sine2(x, y):
     other = np.where((xx >= yy)[..., None], y, x)
     top = np.where(total > 0, np.maximum(xx, yy), 1)
     rest = other - (xy / top)[..., None] * larger
-    return 4 * top * np.vecdot(rest, rest) / np.where(total > 0, total, 1) ** 2
+    total = np.where(total > 0, total, 1)
+    return 4 * (top / total) * (np.vecdot(rest, rest) / total)
 
 
 def _class(half, out, r, g, threshold):

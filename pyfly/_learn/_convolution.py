@@ -128,8 +128,9 @@ def build(target, a, b):
     a, b = (np.ones(m), np.ones(n)) if unit else (a, b)
     if not unit:
         # of all geometric diagonals the one that leaves the coefficients level
-        t = np.log(np.maximum(np.abs(diagonal_means(target, a, b)), 1e-300))
-        slope = np.polyfit(np.arange(m + n - 1), t, 1)[0]
+        sizes = np.abs(diagonal_means(target, a, b))
+        there = np.flatnonzero(sizes)
+        slope = np.polyfit(there, np.log(sizes[there]), 1)[0] if len(there) > 1 else 0.0
         a, b = a * np.exp(slope * np.arange(m)), b * np.exp(-slope * np.arange(n))
     t = diagonal_means(target, *(() if unit else (a, b)))
     if not unit:

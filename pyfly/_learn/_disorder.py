@@ -38,6 +38,8 @@ _FIRST, _MIRRORS, _BEST, _NEAR = 8, 40, 6, 0.02
 _CROWDED = 0.85
 # Distance of rows from their mean, relative, both sorted, up to which they are the same in noise of a tenth.
 _SAME = 0.105
+# Mean square of balanced sizes less their mean, which is of the order of 1, that is rounding alone.
+_LEVEL = 1e-24
 # Difference of logarithms of entries that are the same but for rounding.
 _LOG = 1e-7
 
@@ -218,6 +220,8 @@ def _by_sizes(target):
     # squares of mean one: what is large tells little more
     sizes /= sizes + 1 / len(sizes)
     sizes -= sizes.mean()
+    if square(sizes) < _LEVEL * sizes.size:
+        return
     rows, columns = balanced
     for turned, view, ours, theirs in ((False, sizes, rows, columns), (True, sizes.T, columns, rows)):
         order = shifted_rows(view * np.sqrt(reliability(theirs)), np.argsort(ours, kind="stable")[:_REFERENCES])
@@ -386,9 +390,9 @@ def _symmetric_around(target, places):
     # no entry twice: it is equal to itself
     columns = _ratios(target.T[np.r_[here, some]][:, np.r_[here, others]], 0, 0)[1:, 1:]
     keys = np.sort(np.log(np.abs(np.concatenate([rows.ravel(), columns.ravel()]))))
-    gaps = np.diff(keys) / _spacing(keys)
+    gaps, mean = np.diff(keys), _spacing(keys)
     # without structure four times as many are within four times the distance
-    close, wide = np.count_nonzero(gaps < 0.02), np.count_nonzero(gaps < 0.08)
+    close, wide = np.count_nonzero(gaps < 0.02 * mean), np.count_nonzero(gaps < 0.08 * mean)
     return (4 * close - wide) / 3 > max(len(keys) / 400, 2 * np.sqrt(16 * close + wide))
 
 

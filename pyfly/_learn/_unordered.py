@@ -277,12 +277,13 @@ def _parallel(nodes, scale, order, rows=None):
     rng = np.random.default_rng(m)
     chosen = np.arange(count) if count <= _NODES else rng.choice(count, _NODES, replace=False)
     width = min(h, max(2, _COLUMNS // (4 * len(chosen))))
-    residual = np.zeros((len(rows), m), np.float32)
+    residual, total = np.zeros((len(rows), m), np.float32), np.zeros(m)
     for v in chosen:
         for half in order[v].reshape(2, h):
             some = half if width == h else half[rng.choice(h, width, replace=False)]
             block = nodes[v][:, some] * scale[:, None]
             size = np.vecdot(block, block).real / 2
+            total += size
             block = block.astype(np.complex64 if np.iscomplexobj(block) else np.float32)
             gram = block[rows] @ block.conj().T
             # the smaller eigenvalue of every 2 x 2 Gram matrix: what rank one leaves of two rows
@@ -293,6 +294,8 @@ def _parallel(nodes, scale, order, rows=None):
             squares += np.square(size[rows, None] - size)
             residual -= np.sqrt(squares, out=squares)
             residual += size[rows, None] + size
+    # rows of zeros are parallel to all: they take what the others leave
+    residual[:, total == 0] = residual[total[rows] == 0] = np.finfo(np.float32).max
     residual[np.arange(len(rows)), rows] = np.inf
     return residual
 
