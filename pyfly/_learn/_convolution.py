@@ -43,10 +43,11 @@ def convolution(target):
     a, b = scales
     if not (np.isfinite(a).all() and np.isfinite(b).all() and a.all() and b.all()):
         return None
-    inner = target / a[:, None]
-    inner /= b
-    if _toeplitz_share(inner) > _SHARE:
-        return None
+    with np.errstate(all="ignore"):
+        inner = target / a[:, None]
+        inner /= b
+        if not _toeplitz_share(inner) <= _SHARE:
+            return None
     return build(target, a, b)
 
 
