@@ -1,7 +1,7 @@
 """The order in which structure is looked for: cheap tests first, exact answers end the search, the best answer is kept.
 
-    one entry a row and column -> B P and its transpose -> one transform decides -> Re(B P P') and its transpose
-    -> columns in any order -> rows and columns in any order
+    one entry a row and column -> B P and its transpose -> A (x) B -> one transform decides
+    -> Re(B P P') and its transpose -> columns in any order -> rows and columns in any order
     -> rows and columns where they vary slowly -> the greedy product, when nothing fits
 
 Every test looks at a few rows, columns or blocks before it touches the whole matrix. A result beyond the tolerance is
@@ -26,6 +26,7 @@ from pyfly._learn._disorder import disordered
 from pyfly._learn._factorization import distance, slabs, square
 from pyfly._learn._found import behind, reordered
 from pyfly._learn._kaleidoscope import two_factors
+from pyfly._learn._kronecker import kronecker
 from pyfly._learn._matching import matched
 from pyfly._learn._monomial import diagonalised, monomial, scrambled
 from pyfly._learn._realpart import rank_share, real_part
@@ -209,6 +210,17 @@ def _levels(search):
     return search.take(found, found.history[-1])
 
 
+def _kronecker(search):
+    """A Kronecker product of smaller matrices, each with a form of its own."""
+    if len(search.target) < 4:
+        return False
+
+    def side(matrix):
+        return auto(matrix, tol=search.tol, tied=search.tied)[0]
+
+    return search.take(kronecker(search.target, side))
+
+
 def _transforms(search):
     search.tell("scrambled transforms")
     if len(search.target) < 4:
@@ -357,6 +369,7 @@ _PEEL_ONLY = (_levels, _greedy)
 _STEPS = (
     _one_entry,
     _levels,
+    _kronecker,
     _transforms,
     _convolutions,
     _clustered,

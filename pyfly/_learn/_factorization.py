@@ -103,7 +103,7 @@ class Factorization:
     def counts(self):
         """Numbers stored with tied and with untied factors: a dict, ``"tied"`` is None if they are not."""
         tied = untied = 0
-        for factor in _elementary(self.operator):
+        for factor in elementary(self.operator):
             twiddle = getattr(factor, "twiddle", None)
             if twiddle is None:
                 size = _numbers(factor)
@@ -394,16 +394,16 @@ def _row_slabs(target):
         yield target[start : start + step]
 
 
-def _elementary(operator):
+def elementary(operator):
     """Factors of a product, of a real part, of a corner, down to the elementary ones."""
     for name in ("factors", "op"):
         inner = getattr(operator, name, None)
         if isinstance(inner, (tuple, list)):
             for factor in inner:
-                yield from _elementary(factor)
+                yield from elementary(factor)
             return
         if hasattr(inner, "shape") and hasattr(inner, "apply"):
-            yield from _elementary(inner)
+            yield from elementary(inner)
             return
     yield operator
 
