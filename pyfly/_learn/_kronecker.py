@@ -68,7 +68,7 @@ def _parted(target, limit):
         a = np.stack([np.einsum("jkl,jl->k", slab, b.conj()) for slab in four]) / square(b)
         b = sum(np.einsum("jkl,k->jl", slab, line.conj()) for slab, line in zip(four, a, strict=True)) / square(a)
     # a side is as clean as the whole, or cleaner: what is missed there by more is structure
-    return [part for side in (a, b) for part in _parted(side, max(4 * missed, _ROUNDING))]
+    return [part for side in (a, b) for part in _parted(side, min(max(4 * missed, _ROUNDING), limit))]
 
 
 def _missed(target, a, b):
