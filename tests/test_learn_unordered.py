@@ -12,12 +12,14 @@ import scipy.linalg
 
 import pyfly
 from pyfly import targets
+from pyfly._learn import _angles, _auto, _disorder, _matching
 from pyfly._learn._angles import circular_orders, shifted_rows
 from pyfly._learn._characters import fourier
 from pyfly._learn._cluster import guess
 from pyfly._learn._corner import assemble
 from pyfly._learn._disorder import _partners, _symmetric
 from pyfly._learn._matching import matched
+from pyfly._learn._scaling import balance
 from pyfly._learn._unordered import clean, unordered
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -125,7 +127,7 @@ def test_matching_survives_noise(change, size):
         rng = np.random.default_rng(n)
         target = sweep.CHANGES[change][0](make(n), rng)
         noisy = target + size * np.linalg.norm(target) / n * rng.standard_normal(target.shape)
-        found = matched(noisy)
+        found = matched(noisy, balance(noisy))
         assert found.tied
         assert np.linalg.norm(assemble(found, (n, n)).todense() - target) < size * np.linalg.norm(target), (n, make)
 
@@ -135,8 +137,10 @@ def test_matching_keeps_an_order_that_was_there_and_refuses_others():
     for make in (targets.hartley, targets.dct, targets.dst, lambda n: targets.dst(n, 4)):
         for turned in (False, True):
             target = sweep.CHANGES["scaled"][0](make(32), rng)
-            assert "P" not in matched(target.T if turned else target).model.split(), (make, turned)
-    assert matched(scipy.linalg.qr(rng.standard_normal((32, 32)))[0]) is None
+            view = target.T if turned else target
+            assert "P" not in matched(view, balance(view)).model.split(), (make, turned)
+    target = scipy.linalg.qr(rng.standard_normal((32, 32)))[0]
+    assert matched(target, balance(target)) is None
 
 
 def test_fourier_matrices_in_any_order_scaled_in_noise():
@@ -146,18 +150,19 @@ def test_fourier_matrices_in_any_order_scaled_in_noise():
         found = pyfly.learn(sweep.CHANGES[size][0](target, rng))
         assert "BP" in found.model and found.relative_error < float(size), (n, found)
         assert found.verify(target) < 0.5 * float(size)
-    assert fourier(np.exp(2j * np.pi * rng.random((n, n)))) is None
-    assert fourier(rng.standard_normal((n, n)) + 0j) is None
+    for other in (np.exp(2j * np.pi * rng.random((n, n))), rng.standard_normal((n, n)) + 0j):
+        assert fourier(other, balance(other)) is None
 
 
 @pytest.mark.parametrize("n", [8, 64])
 def test_signs_alone_are_a_hadamard_matrix_or_none(n):
     rng = np.random.default_rng(0)
     target = sweep.CHANGES["scaled+both"][0](targets.hadamard(n), rng)
-    found = matched(target)
+    found = matched(target, balance(target))
     assert found.tied and found.model == "P BP D P"
     assert np.linalg.norm(assemble(found, (n, n)).todense() - target) < 1e-14 * np.linalg.norm(target)
-    assert matched(rng.choice([-1.0, 1.0], (n, n))) is None
+    other = rng.choice([-1.0, 1.0], (n, n))
+    assert matched(other, balance(other)) is None
 
 
 @pytest.mark.parametrize("n", [8, 32])
@@ -361,3 +366,36 @@ def test_mirrors_are_looked_for_where_cross_ratios_repeat(n):
     ]
     assert _symmetric(target) and _symmetric(target * (1 + 1e-6 * noise))
     assert not any(_symmetric(x) for x in (noise, np.linalg.qr(noise)[0], rng.random((n, n))))
+
+
+def counted(monkeypatch, owner, name):
+    """Numbers of calls of a function from now on, as a list to be asked for its length."""
+    calls, function = [], getattr(owner, name)
+
+    def counting(*args, **kwargs):
+        calls.append(name)
+        return function(*args, **kwargs)
+
+    monkeypatch.setattr(owner, name, counting)
+    return calls
+
+
+def test_a_no_is_said_without_work_done_twice(monkeypatch):
+    k = np.arange(128)
+    balances = counted(monkeypatch, _auto, "balance")
+    guesses = counted(monkeypatch, _matching._Side, "guess")
+    mirrors = counted(monkeypatch, _disorder, "_partners")
+    # orthogonal but for scales, without noise: paths are whole; two mirrors of all rows are no Toeplitz matrix's
+    for target in (np.cos(np.pi * np.outer(k, k) / 127), np.cos(2 * np.pi * np.outer(k, k) / 255)):
+        for calls in (balances, guesses, mirrors):
+            calls.clear()
+        assert pyfly.learn(target).relative_error > 0.1
+        assert len(balances) == 1 and len(guesses) <= 6 and len(mirrors) <= 20
+
+
+def test_circles_of_wrong_places_are_left_soon(monkeypatch):
+    n, rng = 256, np.random.default_rng(0)
+    places = counted(monkeypatch, _angles._Circle, "places")
+    target = scipy.linalg.hankel(rng.standard_normal(n), rng.standard_normal(n)) + np.diag(rng.standard_normal(n))
+    assert not list(circular_orders(target, (0.0, 0.5)))
+    assert len(places) < 200

@@ -11,7 +11,7 @@ import numpy as np
 from pyfly._learn._convolution import circulant, diagonal_sums, expanded, toeplitz
 from pyfly._learn._factorization import square
 from pyfly._learn._monomial import probes
-from pyfly._learn._scaling import balance, phase
+from pyfly._learn._scaling import phase
 
 # Coherence of the ratios of a few pairs of rows below which there is no such structure; less says nothing at a size.
 _COHERENT, _SMALL = 0.4, 16
@@ -25,13 +25,15 @@ _PHASES, _SPREAD = 20, 0.5
 _FITS = 0.3
 
 
-def scaled_convolutions(target):
+def scaled_convolutions(target, balanced):
     """Find a circulant, skew-circulant or Toeplitz matrix between two diagonals.
 
     Parameters
     ----------
     target : ndarray of float64 or complex128, shape (n, n)
         n a power of two, at least 8.
+    balanced : callable
+        Gives what `balance` does for it.
 
     Yields
     ------
@@ -40,9 +42,9 @@ def scaled_convolutions(target):
     """
     if len(target) > _SMALL and _coherence(target) < _COHERENT:
         return
-    balanced = balance(target)
-    if balanced is not None:
-        a, b = _start(target, *balanced)
+    factors = balanced()
+    if factors is not None:
+        a, b = _start(target, *factors)
         for flip in (1, 0):
             yield _best(target, a, b, flip)
 

@@ -28,17 +28,19 @@ _LEADING, _BLOCK, _POWERS = 20, 32, 12
 _NEAR, _EVEN, _TRIED = 3, 0.8, 12
 # Rows worked on at a time.
 _SLAB = 64
-# Rounds of placing, and the shares of the energy in the means from which a circulant is there, and none is better.
-_ROUNDS, _FITS, _SURE = 30, 0.4, 0.8
-# Share beyond which many lie at few places: on the way to a circulant it stays below one.
-_CROWDED = 1.05
+# Rounds of placing, and the shares of the energy in the means from which a circulant is there, of a large matrix (.9 in
+# noise of a tenth; a Toeplitz matrix in its order leaves .67), and none is better.
+_ROUNDS, _FITS, _PLAIN, _SURE = 30, 0.4, 0.6, 0.8
+# Share beyond which many lie at few places, and part of the places below which they do: on the way to a circulant the
+# share stays below one, and six in ten places, as of random ones, are the least.
+_CROWDED, _FEWEST = 1.05, 0.4
 # Size from which rows that are no shifts are refused at once, by how much the best shift exceeds that by chance, and
-# the number of rows to begin with that have to find an order, if any does.
+# how many rows are tried to begin with: more are needed at small sizes alone.
 _LARGE, _BEYOND, _SOME = 256, 1.3, 2
 # Energy at a frequency, over that in random places, below which it is left out: this, or a part of n.
 _CHANCE, _PART = 10, 4
 # Share of the energy in the means by which a round must gain to be followed by another, after the first few.
-_GAIN, _FIRST = 1e-3, 4
+_GAIN, _FIRST = 1e-2, 4
 
 
 def circular_orders(target, phases=(0.0,)):
@@ -66,7 +68,8 @@ def circular_orders(target, phases=(0.0,)):
     uneven, n = np.maximum(_unevenness(left), _unevenness(right)), len(target)
     tries = [index for index in np.argsort(uneven, kind="stable")[:_TRIED] if uneven[index] < _EVEN]
     for phase in phases:
-        circle, best = _Circle(target, phase), (_FITS, None)
+        circle = _Circle(target, phase)
+        best = (circle.fits, None)
         for number, index in enumerate(tries):
             if n >= _LARGE and number == len(tries) // 2 and best[1] is None:
                 break
@@ -93,16 +96,14 @@ def shifted_rows(matrix, references):
         Rows that the others are compared with to begin with, one after the other.
     """
     n, best = len(matrix), (0.0, None)
-    spectra = scipy.fft.fft(matrix[references], axis=1).conj()
+    spectra = scipy.fft.fft(matrix[references[: _SOME if n >= _LARGE else None]], axis=1).conj()
     if n >= _LARGE:
         # the best shift of n is larger than chance
         some = scipy.fft.ifft(scipy.fft.fft(matrix[probes(n)], axis=1) * spectra[0], axis=1).real
         if np.median(some.max(axis=1) / some.std(axis=1)) < _BEYOND * np.sqrt(2 * np.log(n)):
             return None
     circle = _Circle(matrix, 0.0)
-    for number, spectrum in enumerate(spectra):
-        if n >= _LARGE and number == _SOME and best[0] < _FITS:
-            return None
+    for spectrum in spectra:
         found = circle.settled(circle.places(matrix, np.arange(n), spectrum, False), np.arange(n), only_rows=True)
         best = max(best, found, key=lambda pair: pair[0])
         if best[0] > _SURE:
@@ -140,6 +141,7 @@ class _Circle:
         n = len(target)
         self._target, self._across, self._phase = target, transposed(target), phase
         self._whole, self._turns = square(target), turn((phase * np.arange(n)) / n)
+        self.fits = _FITS if n < _LARGE else _PLAIN
 
     def settled(self, rows, columns, only_rows=False):
         """Improve places of rows and columns until they stay: the share of the energy in the means, and the places.
@@ -152,7 +154,7 @@ class _Circle:
                 before, was = (rows, columns), share
                 spectrum = self._mean_spectrum(rows, columns)
                 share = square(spectrum) / self._whole
-                if share > _CROWDED:
+                if share > _CROWDED or len(np.unique(rows)) < _FEWEST * len(rows):
                     return 0.0, before
                 if number >= _FIRST and share < was + _GAIN:
                     break
@@ -162,7 +164,7 @@ class _Circle:
                 columns = columns if only_rows else self.places(self._across, rows, spectrum, once)
                 if (rows == before[0]).all() and (columns == before[1]).all():
                     break
-            if share < _FITS:
+            if share < self.fits:
                 break
         return share, (rows, columns)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import cached_property
 
 import numpy as np
 
@@ -30,7 +31,7 @@ from pyfly._learn._kronecker import kronecker
 from pyfly._learn._matching import matched
 from pyfly._learn._monomial import diagonalised, monomial, scrambled
 from pyfly._learn._realpart import rank_share, real_part
-from pyfly._learn._scaling import rescaled
+from pyfly._learn._scaling import balance, in_order, rescaled
 from pyfly._learn._seriation import seriated
 from pyfly._learn._unordered import clean, unordered
 
@@ -107,6 +108,11 @@ class _Search:
         self.real = not np.iscomplexobj(target)
         self.best, self.error, self.numbers = None, math.inf, math.inf
         self._seen, self._even = None, False
+
+    @cached_property
+    def balanced(self):
+        """Factors that balance the target, None if there are none."""
+        return balance(self.target)
 
     def take(self, found, error=None):
         """Keep a product if it is wanted and better; say whether the search is over."""
@@ -239,7 +245,9 @@ def _convolutions(search):
         return False
     if any(search.take(find(search.target)) for find in (convolution, diagonalised, hankel)):
         return True
-    for found in scaled_convolutions(search.target) if len(search.target) >= 8 and _open(search) else ():
+    if len(search.target) < 8 or not _open(search):
+        return False
+    for found in scaled_convolutions(search.target, lambda: search.balanced):
         if search.take(found):
             return True
         if not _open(search):
@@ -256,7 +264,7 @@ def _scrambled_convolutions(search):
     search.tell("scrambled convolutions")
     if len(search.target) < 8 or search.settled():
         return False
-    return any(search.take(found) for found in disordered(search.target))
+    return any(search.take(found) for found in disordered(search.target, search.balanced))
 
 
 def _matched(search):
@@ -264,7 +272,7 @@ def _matched(search):
     if len(search.target) < 8 or search.settled():
         return False
     search.tell("scrambled and scaled transforms")
-    return search.take((matched if search.real else fourier)(search.target))
+    return search.take((matched if search.real else fourier)(search.target, search.balanced))
 
 
 def _real_parts(search):
@@ -345,7 +353,8 @@ def _smoothed(search):
     for find in (convolution, hankel):
         inside.take(find(inner))
     if inside.error > _FITS**0.5:
-        for found in (*scaled_convolutions(inner), single(inner)):
+        inside.balanced = in_order(search.balanced, rows, columns)
+        for found in (*scaled_convolutions(inner, lambda: inside.balanced), single(inner)):
             inside.take(found)
         _real_parts(inside)
     return search.take(behind(inside.best, rows, columns))

@@ -21,7 +21,7 @@ from pyfly._learn._convolution import build, convolution
 from pyfly._learn._factorization import square
 from pyfly._learn._found import behind, reordered
 from pyfly._learn._monomial import probes
-from pyfly._learn._scaling import balance, reliability
+from pyfly._learn._scaling import in_order, reliability
 
 # Rows that the others are compared with in noise.
 _REFERENCES = 6
@@ -44,20 +44,22 @@ _LEVEL = 1e-24
 _LOG = 1e-7
 
 
-def disordered(target):
+def disordered(target, balanced):
     """Find a convolution behind scaled rows and columns in any order.
 
     Parameters
     ----------
     target : ndarray of float64 or complex128, shape (n, n)
         n a power of two, at least 8.
+    balanced : tuple of ndarray or None
+        What `balance` gives for it.
 
     Yields
     ------
     Found
     """
-    for find in (_shifted, _chained, _cycled, _diagonals, _mirrored, _turned):
-        for found in find(target):
+    for find in (_shifted, _chained, _cycled, _diagonals, _mirrored, _turned, _by_sizes):
+        for found in find(target, balanced) if find in (_cycled, _by_sizes) else find(target):
             if found is not None:
                 yield found
 
@@ -123,9 +125,8 @@ def _correlation(rows, whiten, phase):
 # ---- rows at one distance form a cycle -----------------------------------------------------------------------------
 
 
-def _cycled(target):
+def _cycled(target, balanced):
     """Circulant and skew-circulant matrices with rows and columns scaled and in any order."""
-    balanced = balance(target)
     if balanced is None:
         return
     rows, columns = balanced
@@ -193,11 +194,10 @@ def _columns_of(target, even, order, steps, rows, columns):
 
 
 def _turned(target):
-    """The same in noise, where distances do not tell rows apart; with scales, the sizes of balanced entries do."""
+    """The same in noise, where distances do not tell rows apart."""
     if _alike(target) and _alike(target.T):
         for phase, ((rows, left), (columns, right)) in circular_orders(target, (0.0, 0.5)):
             yield _ordered(target, rows, columns, *((left, right) if phase else ()))
-    yield from _by_sizes(target)
 
 
 def _alike(matrix):
@@ -209,9 +209,8 @@ def _alike(matrix):
     return square(sizes) <= _SAME**2 * whole
 
 
-def _by_sizes(target):
+def _by_sizes(target, balanced):
     """Scaled circulant and skew-circulant matrices in noise: their balanced sizes are circulant."""
-    balanced = balance(target)
     if balanced is None:
         return
     sizes = np.square(np.abs(target))
@@ -227,11 +226,15 @@ def _by_sizes(target):
         order = shifted_rows(view * np.sqrt(reliability(theirs)), np.argsort(ours, kind="stable")[:_REFERENCES])
         if order is not None:
             orders = (None, order) if turned else (order, None)
-            for found in scaled_convolutions(target[:, order] if turned else target[order]):
-                yield behind(found, *orders)
+            yield from _scaled(target, *orders, balanced)
     for _, ((rows, _), (columns, _)) in circular_orders(sizes):
-        for found in scaled_convolutions(target[np.ix_(rows, columns)]):
-            yield behind(found, rows, columns)
+        yield from _scaled(target, rows, columns, balanced)
+
+
+def _scaled(target, rows, columns, balanced):
+    """Scaled convolutions T[rows][:, columns] between permutations."""
+    for found in scaled_convolutions(reordered(target, rows, columns), lambda: in_order(balanced, rows, columns)):
+        yield behind(found, rows, columns)
 
 
 # ---- rows that follow each other -----------------------------------------------------------------------------------
@@ -369,6 +372,9 @@ def _mirrored(target):
             # those near the middle pair most, and are least often mistaken
             mirrors.sort(key=lambda partners: -np.count_nonzero(partners >= 0))
             del mirrors[_BEST:]
+            if len(mirrors) > 1 and (mirrors[1] >= 0).all():
+                # one alone pairs all rows, that through the middle
+                return
             places = _places(np.array(mirrors)) if len(mirrors) > 1 else None
             if places is not None:
                 yield _ordered(target, *places)

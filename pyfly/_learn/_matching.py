@@ -30,13 +30,15 @@ from pyfly._learn._monomial import (
     remaining,
     unique,
 )
-from pyfly._learn._scaling import reliability, scales, unitary_within
+from pyfly._learn._scaling import reliability, scales, unitary
 from pyfly._scans import transposed, walk
 
 # Bases, transposed or not, and the share of their rows on one path. Sines are cosines in another order.
 _VIEWS = ((COSINE2, True, 1), (COSINE4, False, 1), (HARTLEY, False, 4))
 # Distance from a unitary matrix up to which one is looked for, small rows and columns being lost in noise.
 _NOISY = 0.8
+# The most that noise may take off all rows together, of the energy of one, for paths to be whole.
+_CLEAR = 0.1
 # Rows looked at and tried as the start of a walk, and the difference of two numbers that are not the same.
 _CANDIDATES, _STARTS, _SAME = 32, 6, 1e-4
 # Columns of which A is made, at most.
@@ -55,8 +57,8 @@ _BRANCHES = 3
 # Rows worked on at a time.
 _SLAB = 64
 # Rounds of naming columns by rows and rows by columns. Right names soon explain .87 or more, under noise of a tenth,
-# wrong ones .8 at most: a round must gain, unless it explains so much, the second one or a later one.
-_NAMING, _GAIN, _PROMISING, _RIGHT = 30, 0.15, 0.55, 0.83
+# wrong ones .8 at most: a round must gain, unless it explains so much, the first (.53 at least), second or a later one.
+_NAMING, _GAIN, _BEGUN, _PROMISING, _RIGHT = 30, 0.15, 0.4, 0.55, 0.83
 # Size up to which wrong names cost little: by chance they may be the best compressed form (Legendre, n = 64).
 _SMALL = 256
 # Parts of a path and numbers of paths that are tried while more than this relative error is left.
@@ -65,38 +67,44 @@ _PARTS, _ATTEMPTS, _GOOD = (1, 0.5, 0.25), 3, 0.15
 _FITS, _EXACT = 0.5, 1e-7
 
 
-def matched(target):
+def matched(target, balanced):
     """Find T = D1 P U P' D2 with a real basis U: Walsh-Hadamard, cosines, sines, Hartley.
 
     Parameters
     ----------
     target : ndarray of float64, shape (n, n)
         n a power of two, at least 8.
+    balanced : tuple of ndarray or None
+        What `balance` gives for it.
 
     Returns
     -------
     Found or None
     """
-    balanced = unitary_within(target, _NOISY)
     if balanced is None:
         return None
-    rows, columns, unitary = balanced
+    rows, columns = balanced
+    even, noise = unitary(target, rows, columns)
+    if not noise < _NOISY:
+        return None
     # signs alone, in large rows and columns: small ones are noise, and every basis has some rows of this kind
     some, weight = np.argsort(rows, kind="stable")[:_LARGE], reliability(columns)
-    uneven = np.abs(np.abs(unitary[some]) * np.sqrt(len(target)) - 1) @ weight / weight.sum()
-    best = _dyadic(target, rows, columns, unitary) if np.sort(uneven)[-2] < _EQUAL else (_FITS, None)
+    uneven = np.abs(np.abs(even[some]) * np.sqrt(len(target)) - 1) @ weight / weight.sum()
+    best = _dyadic(target, rows, columns, even) if np.sort(uneven)[-2] < _EQUAL else (_FITS, None)
     if best[0] >= _GOOD:
-        best = min(best, _cosines(target, rows, columns, unitary), key=lambda pair: pair[0])
+        # its square times n is what noise takes off all rows: none is lost
+        clear = len(target) * noise**2 < _CLEAR
+        best = min(best, _cosines(target, rows, columns, even, clear), key=lambda pair: pair[0])
     return best[1]
 
 
-def _cosines(target, rows, columns, unitary):
-    """Find a basis with rows on paths: what it leaves, relative, and the product or None."""
+def _cosines(target, rows, columns, unitary, clear):
+    """Find a basis with rows on paths, whole ones if it is clear: what it leaves, relative, and the product or None."""
     norm = np.sqrt(square(target))
     across = transposed(unitary)
     best = (_FITS, None)
     for flipped, side, basis, turned, part, first in _ways(unitary, across, rows, columns):
-        if not first and best[0] < _GOOD:
+        if not first and (clear or best[0] < _GOOD):
             break
         places = side.guess(basis, turned, part)
         if places is None:
@@ -253,8 +261,8 @@ class _Naming:
             share = float(sizes.sum()) / whole
             if (rows[0] == before[0]).all():
                 break
-            enough = _RIGHT if number > 1 else _PROMISING
-            if len(place) > _SMALL and number and share < min(enough, was + _GAIN):
+            least = min(_RIGHT if number > 1 else _PROMISING, was + _GAIN) if number else _BEGUN
+            if len(place) > _SMALL and share < least:
                 return None
         if min(np.count_nonzero(named[0] >= 0) for named in (rows, columns)) < len(place) // 2:
             return None

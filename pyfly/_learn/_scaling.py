@@ -16,8 +16,6 @@ from pyfly._learn._monomial import left_scaled
 _ROUNDS = 30
 # Rounds of scaling rows and columns in turn; rows worked on at a time.
 _SCALING, _SLAB = 30, 64
-# Distance from a unitary matrix up to which one is meant.
-_UNITARY = 0.4
 
 
 def rescaled(found, target):
@@ -96,6 +94,13 @@ def balance(target):
     return np.sqrt(r), np.sqrt(c)
 
 
+def in_order(balanced, rows, columns):
+    """What `balance` gives for the matrix with rows and columns in another order; None: as they are."""
+    if balanced is None:
+        return None
+    return tuple(x if order is None else x[order] for x, order in zip(balanced, (rows, columns), strict=True))
+
+
 def phase(x):
     """x / |x|, 0 where x is 0."""
     return x / np.maximum(np.abs(x), np.finfo(x.dtype).tiny)
@@ -106,21 +111,14 @@ def reliability(factors):
     return (1 / (1 + (factors / np.median(factors)) ** 2)).astype(np.float32)
 
 
-def unitary_within(target, most=_UNITARY):
-    """Factors r, c and, in single precision, Q = r_i T_ij c_j; None where Q is not about unitary.
-
-    How far Q^H Q is from the identity, relative, is tried on two vectors.
-    """
-    balanced = balance(target)
-    if balanced is None:
-        return None
-    rows, columns = balanced
+def unitary(target, rows, columns):
+    """Q = r_i T_ij c_j in single precision, and how far Q^H Q is from the identity, relative, tried on two vectors."""
     x = np.random.default_rng(len(target)).standard_normal((len(target), 2))
     single, image = np.complex64 if np.iscomplexobj(target) else np.float32, np.zeros(x.shape, target.dtype)
-    unitary = np.empty(target.shape, single)
+    even = np.empty(target.shape, single)
     for start in range(0, len(target), _SLAB):
         part = target[start : start + _SLAB] * rows[start : start + _SLAB, None]
         part *= columns
-        unitary[start : start + _SLAB] = part
+        even[start : start + _SLAB] = part
         image += part.conj().T @ (part @ x)
-    return (rows, columns, unitary) if np.linalg.norm(image - x) < most * np.linalg.norm(x) else None
+    return even, float(np.linalg.norm(image - x) / np.linalg.norm(x))
