@@ -6,7 +6,7 @@ import scipy.linalg
 
 import pyfly
 from pyfly import targets
-from pyfly._learn._factorization import _elementary
+from pyfly._learn._factorization import elementary
 from pyfly._learn._words import choices_of, folded, in_words
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -72,7 +72,7 @@ def test_factors_are_tied_as_asked(tied):
         found = pyfly.learn(target, tied=tied)
         assert found.tied == tied and (found.converged or name == "legendre"), name
         assert found.model in models or not models, name
-        factors = [factor for factor in _elementary(found.operator) if isinstance(factor, pyfly.Butterfly)]
+        factors = [factor for factor in elementary(found.operator) if isinstance(factor, pyfly.Butterfly)]
         assert all(factor.tied == tied for factor in factors), name
         assert found.n_parameters == found.counts["tied" if tied else "untied"], name
 

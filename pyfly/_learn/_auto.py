@@ -22,7 +22,7 @@ from pyfly._learn._alternating import scaled_convolutions
 from pyfly._learn._characters import fourier
 from pyfly._learn._compress import single
 from pyfly._learn._convolution import convolution, hankel
-from pyfly._learn._corner import assemble
+from pyfly._learn._corner import assemble, in_single
 from pyfly._learn._disorder import disordered
 from pyfly._learn._factorization import distance, slabs, square
 from pyfly._learn._found import behind, reordered
@@ -41,13 +41,15 @@ _CLEAR = 0.2
 _FITS = 0.03
 # Relative error that is taken for noise below the size at which noise can be told from structure.
 _NOISE, _TELLING = 0.15, 32
+# Relative error from which one butterfly, though within the tolerance, may stand for a convolution of a large range.
+_EXACT = 1e-12
 # Entries taken for zeros are at most this part of the error of the best so far.
 _ZEROS = 0.5
 # Classes without factors that could be tied.
 _NO_BUTTERFLIES = ("D", "P", "DP")
 
 
-def auto(target, *, tol, tied="auto", model="auto", progress=None, only_peel=False):
+def auto(target, *, tol, tied="auto", model="auto", progress=None, only_peel=False, single=False):
     """Look for the best exact or nearly exact product.
 
     Parameters
@@ -61,6 +63,8 @@ def auto(target, *, tol, tied="auto", model="auto", progress=None, only_peel=Fal
     progress : callable, optional
     only_peel : bool
         Stop after B P, its transpose and permuted columns.
+    single : bool
+        Whether the product will be cast to single precision: candidates are judged by what they are then.
 
     Returns
     -------
@@ -70,20 +74,20 @@ def auto(target, *, tol, tied="auto", model="auto", progress=None, only_peel=Fal
     bool
         Whether what it leaves looks like noise.
     """
-    search = _Search(target, tol, tied, model, progress)
+    search = _Search(target, tol, tied, model, progress, single)
     for step in _PEEL_ONLY if only_peel else _STEPS:
         if step(search):
             break
     return search.best, search.error, search.noise()
 
 
-def auto_any_shape(target, *, tol, tied="auto", model="auto", progress=None):
+def auto_any_shape(target, *, tol, tied="auto", model="auto", progress=None, single=False):
     """Exact forms that need no power of two: convolutions of any shape, or None.
 
     Parameters
     ----------
     target : ndarray of float64 or complex128, shape (m, n)
-    tol, tied, model, progress
+    tol, tied, model, progress, single
         As in `auto`.
 
     Returns
@@ -92,7 +96,7 @@ def auto_any_shape(target, *, tol, tied="auto", model="auto", progress=None):
     bool
         Whether what it leaves looks like noise.
     """
-    search = _Search(target, tol, tied, model, progress)
+    search = _Search(target, tol, tied, model, progress, single)
     for find in (convolution, hankel):
         if search.take(find(target)):
             return search.best, False
@@ -102,8 +106,9 @@ def auto_any_shape(target, *, tol, tied="auto", model="auto", progress=None):
 class _Search:
     """The target, what is asked for, and the best product so far."""
 
-    def __init__(self, target, tol, tied, model, progress):
+    def __init__(self, target, tol, tied, model, progress, single):
         self.target, self.tol, self.tied, self.model, self.progress = target, tol, tied, model, progress
+        self.single = single
         self.norm = math.sqrt(square(target))
         self.real = not np.iscomplexobj(target)
         self.best, self.error, self.numbers = None, math.inf, math.inf
@@ -118,7 +123,8 @@ class _Search:
         """Keep a product if it is wanted and better; say whether the search is over."""
         if found is None or not fits(found.model, self.model) or not self._tied_as_asked(found):
             return False
-        measured = error is None
+        # the error that a search knows is that of double precision
+        measured = error is None or self.single
         if measured:
             error = self.measure(found)
             found.history = [*found.history[:-1], error]
@@ -142,9 +148,12 @@ class _Search:
         return self.tied == "auto" or found.tied == self.tied
 
     def measure(self, found):
-        """Relative error of a product."""
-        operator = assemble(found, self.target.shape)
-        return distance(operator, self.target, 1.0) / self.norm
+        """Relative error of a product in the precision it will have: large ranges do not survive a cast."""
+        with np.errstate(all="ignore"):
+            operator = assemble(found, self.target.shape)
+            if self.single:
+                operator = in_single(operator)
+            return distance(operator, self.target, 1.0) / self.norm
 
     def expanded(self):
         """Whether the best so far is the corner of a larger product."""
@@ -213,7 +222,11 @@ def _levels(search):
     if len(search.target) > 4 and all(rank_share(v, 1, even=even) > _CLEAR for even in (True, False) for v in views):
         return False
     found = _peel.peel(search.target, tol=search.tol, tied=search.tied, any_order=False, progress=search.progress)
-    return search.take(found, found.history[-1])
+    done = search.take(found, found.history[-1])
+    if done and search.error > _EXACT and not search.single:
+        for find in (convolution, hankel):
+            search.take(find(search.target))
+    return done
 
 
 def _kronecker(search):
@@ -222,7 +235,7 @@ def _kronecker(search):
         return False
 
     def side(matrix):
-        return auto(matrix, tol=search.tol, tied=search.tied)[0]
+        return auto(matrix, tol=search.tol, tied=search.tied, single=search.single)[0]
 
     return search.take(kronecker(search.target, side))
 
@@ -349,7 +362,7 @@ def _smoothed(search):
     if rows is None and columns is None:
         return False
     inner = np.ascontiguousarray(reordered(search.target, rows, columns))
-    inside = _Search(inner, search.tol, search.tied, search.model, search.progress)
+    inside = _Search(inner, search.tol, search.tied, search.model, search.progress, search.single)
     for find in (convolution, hankel):
         inside.take(find(inner))
     if inside.error > _FITS**0.5:

@@ -85,14 +85,23 @@ def truncated(target, rank):
     if rank < 1:
         return float(np.linalg.norm(target))
     if target.size < _LARGE or rank > min(target.shape) // 8:
-        return float(np.linalg.norm(np.linalg.svd(target, compute_uv=False)[rank:]))
-    from scipy.sparse.linalg import svds
+        return _beyond(target, rank)
+    from scipy.sparse.linalg import ArpackError, svds
 
-    left, values, right = svds(target, rank, v0=np.random.default_rng(0).standard_normal(min(target.shape)))
+    try:
+        left, values, right = svds(target, rank, v0=np.random.default_rng(0).standard_normal(min(target.shape)))
+    except ArpackError:
+        # singular values that are all the same few leave Krylov spaces no dimension to grow by
+        return _beyond(target, rank)
     rest = float(np.linalg.norm(target)) ** 2 - float(np.square(values).sum())
     if rest > 1e-8 * float(values.max()) ** 2:
         return float(np.sqrt(rest))
     return float(np.linalg.norm(target - (left * values) @ right))
+
+
+def _beyond(target, rank):
+    """Norm of the singular values beyond the first few."""
+    return float(np.linalg.norm(np.linalg.svd(target, compute_uv=False)[rank:]))
 
 
 def rest_of_largest(matrix, count):

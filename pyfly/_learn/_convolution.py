@@ -15,6 +15,8 @@ from pyfly._learn._monomial import left_scaled, probes
 
 # Share of the energy that may be left for the structure to count as there.
 _SHARE = 0.1
+# Largest f or 1/f at which an f-circulant is made circulant by geometric diagonals, which cost as many digits.
+_RANGE = 1e3
 # Rows worked on at a time.
 _SLAB = 32
 # Steps to scales in noise, and of conjugate gradients in each.
@@ -141,7 +143,7 @@ def build(target, a, b):
         # t_(k - n) = f t_k: an f-circulant, which a geometric diagonal makes circulant
         ratio = np.vdot(after, before) / max(float(np.vdot(after, after).real), 1e-300)
         rest = np.linalg.norm(before - ratio * after) / max(np.linalg.norm(before), 1e-300)
-        if rest < np.sqrt(_SHARE) / 3 and abs(ratio) > 1e-8:
+        if rest < np.sqrt(_SHARE) / 3 and 1 / _RANGE < abs(ratio) < _RANGE:
             # 1 or -1 but for the error of the mean of n ratios
             near = np.sign(ratio.real)
             ratio = near if abs(ratio - near) < 4 * rest / np.sqrt(n) else ratio

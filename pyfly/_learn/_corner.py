@@ -98,3 +98,8 @@ def assemble(found, shape):
 
     operator = found.factors[0] if len(found.factors) == 1 else Product(*found.factors)
     return operator if operator.shape == tuple(shape) else Corner(operator, shape)
+
+
+def in_single(operator):
+    """The operator in single precision."""
+    return operator.astype(np.complex64 if operator.dtype.kind == "c" else np.float32)

@@ -5,6 +5,7 @@ T = s W, s a power of two, entries of W of the order of 1        found: W ~ A_1 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,7 +14,7 @@ from pyfly._config import get_num_threads, num_threads
 from pyfly._learn._auto import auto, auto_any_shape, factors_of, fits
 from pyfly._learn._baselines import alternatives
 from pyfly._learn._compress import compress
-from pyfly._learn._corner import assemble
+from pyfly._learn._corner import assemble, in_single
 from pyfly._operators import Scaled
 from pyfly._scans import rowwise
 
@@ -72,9 +73,10 @@ def search(matrix, scale, *, method, model, tol, tied, max_depth, expansion, see
     m, n = matrix.shape
     size = expansion * (1 << (max(m, n) - 1).bit_length())
     found, how, work, noise = None, method, None, False
+    single = matrix.dtype in (np.float32, np.complex64)
     if method == "auto" and (m, n) != (size, size):
         whole = _double(matrix, scale, None)
-        found, noise = auto_any_shape(whole, tol=tol, tied=tied, model=model, progress=progress)
+        found, noise = auto_any_shape(whole, tol=tol, tied=tied, model=model, progress=progress, single=single)
         how = "auto"
         del whole
     if found is None:
@@ -100,7 +102,7 @@ def search(matrix, scale, *, method, model, tol, tied, max_depth, expansion, see
             # between products of BLAS, threads of the kernels would wait for those of BLAS to rest: only large ones pay
             with num_threads(1 if size <= _SERIAL else get_num_threads()):
                 found, error, noise = auto(
-                    work, tol=tol, tied=tied, model=model, progress=progress, only_peel=only_peel
+                    work, tol=tol, tied=tied, model=model, progress=progress, only_peel=only_peel, single=single
                 )
             how = "peel" if only_peel or found.model in ("BP", "(BP)^T") else "auto"
             depth = max_depth if model == "auto" else factors_of(model)
@@ -116,11 +118,10 @@ def search(matrix, scale, *, method, model, tol, tied, max_depth, expansion, see
         operator = operator * scale
     if isinstance(operator, Scaled) and operator.alpha == 1:
         operator = operator.op
+    if single:
+        operator = in_single(operator)
     # a power of two changes no digit, unless it leaves the range of normal numbers
-    measured = found.measured if 1e-200 < scale < 1e200 else None
-    if matrix.dtype in (np.float32, np.complex64):
-        measured = None
-        operator = operator.astype(np.complex64 if operator.dtype.kind == "c" else np.float32)
+    measured = found.measured if abs(math.log10(scale)) < (5 if single else 200) else None
     others = []
     error = found.history[-1] if found.history else 0.0
     # nothing else is worth a look where only noise is left, unless depth was asked for
