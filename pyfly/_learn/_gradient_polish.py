@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import numpy as np
 
-#: Below this relative error, evaluations without real progress mean that the rounding of the target is reached.
-_PRECISE = 1e-12
-_PATIENCE = 12
+#: Evaluations that have to take off a share of f: else the noise of the target is reached, or a minimum of no use.
+_PATIENCE, _GAIN = 60, 1e-3
+#: Below this relative error the rounding of the target is near, and progress is fast or at its end.
+PRECISE = 1e-13
+_PATIENCE_PRECISE, _GAIN_PRECISE = 12, 0.2
 
 
 class _Reached(Exception):
@@ -47,7 +49,7 @@ def polish(theta, evaluate, *, norm, units, evaluations=400, goal=0.0):
     from scipy.optimize import minimize
 
     values, best = [], [np.inf, np.array(theta)]
-    enough, precise = 0.5 * (goal * norm) ** 2, 0.5 * (_PRECISE * norm) ** 2
+    enough, precise = 0.5 * (goal * norm) ** 2, 0.5 * (PRECISE * norm) ** 2
     unit = 1e-6 * norm * norm  # SciPy's first step has length 1 at most: an error of 1e-3 should be of that order
 
     def function(x):
@@ -58,7 +60,8 @@ def polish(theta, evaluate, *, norm, units, evaluations=400, goal=0.0):
             best[:] = f, x
         if f <= enough or len(values) >= evaluations:
             raise _Reached
-        if best[0] < precise and len(values) > _PATIENCE and best[0] > 0.8 * min(values[:-_PATIENCE]):
+        patience, gain = (_PATIENCE_PRECISE, _GAIN_PRECISE) if best[0] < precise else (_PATIENCE, _GAIN)
+        if len(values) > patience and best[0] > (1 - gain) * min(values[:-patience]):
             raise _Reached
         return f / unit, grad / (unit * units)
 

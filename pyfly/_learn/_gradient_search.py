@@ -17,6 +17,7 @@ from pyfly._learn._gradient_chain import Chain
 from pyfly._learn._gradient_fit import Fit, cosine
 from pyfly._learn._gradient_logits import Logits, parametrisation
 from pyfly._learn._gradient_models import parse
+from pyfly._learn._gradient_polish import PRECISE
 
 #: Relative error at which Adam has done its part: L-BFGS converges from here in nearly every run.
 READY = 3e-3
@@ -272,10 +273,12 @@ def complete(new, fit, tol):
 
 
 def _finish(fit):
-    """Polish a run: one that is far off is given up soon, not rescued."""
+    """Polish a run: one that is far off is given up soon, not rescued; one that converges slowly goes on."""
     if fit.error >= _FAR:
         fit.polish(evaluations=60)
-    if fit.error < _FAR:
+    enough = _FAR
+    while PRECISE < fit.error < enough:
+        enough = 0.01 * fit.error
         fit.polish(evaluations=1500)
 
 
