@@ -9,7 +9,7 @@ import pytest
 import pyfly
 from pyfly import _fit, targets
 from pyfly._learn._gradient import gradient
-from pyfly._learn._gradient_fit import Cancelled, Fit, cosine, random_unitary, untied
+from pyfly._learn._gradient_fit import Cancelled, Fit, cosine, gather, random_unitary, untied
 from pyfly._learn._gradient_logits import PARAMETRISATIONS, parametrisation
 from pyfly._learn._gradient_parallel import in_order
 from pyfly._learn._gradient_polish import polish, units
@@ -384,6 +384,13 @@ def test_column_scalings_of_a_real_part_need_untied_factors():
     found = gradient(target, seed=0, model="Re(BPP)")
     check(found, target, 1e-10)
     assert not found.tied
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_tied_factors_of_a_real_part_are_found_from_several_starts(seed):
+    twiddle = random_unitary(32, True, True, np.random.default_rng(seed))
+    target = pyfly.Butterfly(twiddle, tied=True).todense()[:, gather(np.array([[[1, 0, 0]] * 4]), 32)].real
+    check(gradient(target, seed=seed, model="Re(BP)"), target, 1e-10)
 
 
 def test_a_matrix_outside_the_class_gets_an_honest_error():

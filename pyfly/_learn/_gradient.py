@@ -29,6 +29,8 @@ OPTIONS = ("permutation", "restarts", "workers", "single", "search", "trials", "
 _NOISE = 0.15
 #: Starts of an attempt whose relaxed permutations round to wrong choices more often than not.
 _STARTS = 6
+#: Searches of an attempt over hard permutations of real parts.
+_SEARCHES = 4
 _FACTORS = {"auto": None, True: "tied", False: "untied"}
 
 
@@ -229,6 +231,8 @@ def tuned(recipe, size):
             hard_steps=500,
             hard_rate=0.02 / large,
         )
+    if recipe.permutation == "enumerate" and model.depth == 1 and model.real_part:
+        recipe = replace(recipe, searches=_SEARCHES)
     if recipe.permutation != "enumerate" and (model.depth > 1 or model.real_part):
         recipe = replace(recipe, starts=_STARTS)
     if "level" in recipe.permutation:
