@@ -9,8 +9,10 @@ Seconds are CPU time of one thread, restarts included; steps are those of Adam i
 cells are added to the file as they end, and those that stand in it are not run again; ``--markdown FILE`` writes the
 table of gradient_rates.md.
 
-What stays hard: relaxed logits of two butterflies, one or two seeds in ten from n = 32 (the search over the four pairs
-of permutations finds all); random untied Re(BP), whose rows may each be conjugated; anything relaxed that is never
+What stays hard: real parts of complex butterflies with free factors, whose rows may each be conjugated, and with them
+real transforms whose columns have random signs (positive scales are found: tied first, then untied); products of two
+random butterflies with free factors; transposed classes, such as DCT-III, which only ``method="auto"`` looks for; three
+logits a level, which miss the Hadamard matrix from one or two seeds in ten from n = 512; anything relaxed that is never
 rounded.
 """
 
@@ -159,18 +161,25 @@ def run(name, n, recipe, seeds, restarts, single):
 
 
 def markdown(cells):
-    """Found seeds and seconds, a row for each way, a column for each size."""
+    """Found seeds, steps and seconds, a row for each way, a column for each size."""
+
+    def seconds(value):
+        return f"{value:.0f}" if value >= 10 else f"{value:.2g}"
+
     sizes = sorted({cell["n"] for cell in cells})
     rows = {}
     for cell in sorted(cells, key=lambda cell: (list(TRANSFORMS).index(cell["transform"]), cell["n"])):
         key = cell["transform"], cell["way"], cell["restarts"], cell["training"]
-        rows.setdefault(key, {})[cell["n"]] = f"{cell['found']}/{cell['seeds']}, {cell['seconds']:.2g} s"
+        rows.setdefault(key, {})[cell["n"]] = (
+            f"{cell['found']}/{cell['seeds']}, {cell['median_steps']:.0f}, {seconds(cell['seconds'])} s"
+        )
     lines = [
         "# Seeds that find the transform by gradients",
         "",
-        "To a relative error of 1e-10; mean seconds of CPU a seed on one thread, restarts included. The factors are",
-        "tied or untied. Relaxed is the way of the paper, with one logit a for all levels (shared a),",
-        "one a level (level a), or three a level as it has them (level abc). The search halves a set of hard",
+        "Seeds found, to a relative error of 1e-12, of those tried; the median of the steps of Adam in their last",
+        "attempt (the polish comes after them); seconds of CPU a seed on one thread, restarts included. Factors are",
+        "tied or untied. Relaxed is the way of the paper, with one logit a for all levels (shared a), one a",
+        "level (level a), or three a level as it has them (level abc). The search halves a set of hard",
         "permutations. Written by `python bench/gradient_rates.py --json FILE --markdown FILE`.",
         "",
         f"| transform | way | restarts | training | {' | '.join(f'n = {n}' for n in sizes)} |",
