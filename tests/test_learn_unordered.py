@@ -21,6 +21,7 @@ from pyfly._learn._disorder import _partners, _symmetric
 from pyfly._learn._matching import matched
 from pyfly._learn._scaling import balance
 from pyfly._learn._unordered import clean, unordered
+from pyfly._learn._windows import toeplitz_orders
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -269,6 +270,27 @@ def test_scaled_convolutions_in_noise(name, size):
         # n = 8: other forms fit as well
         assert n < 16 or found.verify(target) < size, (n, found)
         assert n < 32 or ("(BP)^2" in found.model) == (name in ("toeplitz", "complex toeplitz")), found
+
+
+@pytest.mark.parametrize("size", ["1e-6", "1e-3"])
+@pytest.mark.parametrize("name", ["toeplitz", "complex toeplitz"])
+def test_toeplitz_in_any_order_in_noise(name, size):
+    for n in (64, 128, 256):
+        for seed in range(2):
+            rng = np.random.default_rng([n, seed, 7])
+            target = sweep.CHANGES["both"][0](sweep.transforms(n, seed)[name], rng)
+            found = pyfly.learn(sweep.CHANGES[size][0](target, rng))
+            assert found.relative_error < 1.02 * float(size) and found.verify(target) < float(size), (n, seed, found)
+
+
+def test_what_no_order_makes_a_toeplitz_matrix():
+    n, rng = 256, np.random.default_rng(0)
+    points = rng.random((2, n))
+    kernel = np.exp(-4 * np.abs(np.subtract.outer(*points)))
+    few = rng.choice([-1.0, 0.0, 1.0], (n, n))
+    empty = rng.standard_normal((n, n)) * (rng.random((n, n)) < 0.01)
+    for target in (rng.standard_normal((n, n)), few, empty, kernel, targets.legendre(n), np.ones((n, n))):
+        assert toeplitz_orders(target) is None
 
 
 def test_rows_of_very_different_size_do_not_look_like_a_level():

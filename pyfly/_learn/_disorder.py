@@ -5,8 +5,8 @@ circulant, scaled:  balanced, |C C^H|_ik depends on the distance of rows i and k
 in noise:           angles of singular vectors, see `_angles`, of the matrix or of its sizes
 Toeplitz:           row k follows row i if T[k, 1:] and T[i, :-1] are parallel: the rows form a chain; with the columns
                     scaled as well, log |T[k, j'] / T[k, j]| differs by one number for all pairs that follow each other
-both in any order:  equal entries stand on one diagonal, and their number tells which; with scales, equal cross ratios
-                    mirror each other
+both in any order:  equal entries stand on one diagonal, and their number tells which; in noise see `_windows`; with
+                    scales, equal cross ratios mirror each other
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pyfly._learn._factorization import square
 from pyfly._learn._found import behind, reordered
 from pyfly._learn._monomial import probes
 from pyfly._learn._scaling import in_order, reliability
+from pyfly._learn._windows import toeplitz_orders
 
 # Rows that the others are compared with in noise.
 _REFERENCES = 6
@@ -58,7 +59,7 @@ def disordered(target, balanced):
     ------
     Found
     """
-    for find in (_shifted, _chained, _cycled, _diagonals, _mirrored, _turned, _by_sizes):
+    for find in (_shifted, _chained, _cycled, _diagonals, _windows, _mirrored, _turned, _by_sizes):
         for found in find(target, balanced) if find in (_cycled, _by_sizes) else find(target):
             if found is not None:
                 yield found
@@ -348,6 +349,13 @@ def _diagonals(target):
     order = np.array(order)
     if len(np.unique(order)) == n:
         yield _ordered(target, order, column_of[order])
+
+
+def _windows(target):
+    """The same in noise."""
+    orders = toeplitz_orders(target)
+    if orders is not None:
+        yield _ordered(target, *orders)
 
 
 # ---- cross ratios that are equal -----------------------------------------------------------------------------------
