@@ -30,6 +30,7 @@ from pyfly._learn._kaleidoscope import two_factors
 from pyfly._learn._kronecker import kronecker
 from pyfly._learn._matching import matched
 from pyfly._learn._monomial import diagonalised, monomial, scrambled
+from pyfly._learn._pairs import two_bases
 from pyfly._learn._realpart import rank_share, real_part
 from pyfly._learn._scaling import balance, in_order, rescaled
 from pyfly._learn._seriation import seriated
@@ -268,6 +269,14 @@ def _convolutions(search):
     return False
 
 
+def _pairs(search):
+    """Two known bases, one after the other; a few rows or columns that are scaled may look like noise."""
+    if len(search.target) < 8:
+        return False
+    search.tell("pairs of transforms")
+    return search.take(two_bases(search.target))
+
+
 def _open(search):
     """Whether a convolution may still be found: in noise an expanded product fits a circulant as well."""
     return search.expanded() or not search.settled()
@@ -394,6 +403,7 @@ _STEPS = (
     _kronecker,
     _transforms,
     _convolutions,
+    _pairs,
     _clustered,
     _matched,
     _unordered,

@@ -36,7 +36,7 @@ def monomial(target):
     some = probes(n)
     if outside(target[:, some], 0) > _SPARSE:
         return None
-    rows, values = _single_entries(target, 0, lambda x: x)
+    rows, values = single_entries(target, 0, lambda x: x)
     if rows is None:
         return None
     return _monomial_found(rows, values)
@@ -71,7 +71,7 @@ def scrambled(target):
     sides = (transposed(target[:, some]), target[some])
     tries = []
     for basis in bases(n, True):
-        for turned, ways in enumerate(_forms(basis)):
+        for turned, ways in enumerate(forms(basis)):
             for axis in (0, 1):
                 share = outside(ways[axis](sides[axis]), 1)
                 if share < _SPARSE:
@@ -80,7 +80,7 @@ def scrambled(target):
     for axis in (0, 1):
         # two bases may look alike on the same rows: the better one is meant
         for share, _, basis, turned, _, transform in sorted(t for t in tries if t[4] == axis)[:1]:
-            where, values = _single_entries(target, axis, transform)
+            where, values = single_entries(target, axis, transform)
             if where is not None:
                 make = _rows_found if axis else _columns_found
                 found.append(make(basis, turned, where, plain(values, share)))
@@ -89,7 +89,7 @@ def scrambled(target):
     return found
 
 
-def _forms(basis):
+def forms(basis):
     """Pairs x -> U^H x (columns), x -> x U^H (rows), for U and, if it differs, U^T; columns are given as rows."""
     forms = [(lambda x: basis.backward(x, 1), lambda x: basis.forward(x.conj(), 1).conj())]
     return forms if basis.symmetric else [*forms, forms[0][::-1]]
@@ -102,7 +102,7 @@ def outside(vectors, axis):
     return 1 - float(squares.max(axis=axis).sum()) / total if total > 0 else 1.0
 
 
-def _single_entries(target, axis, transform):
+def single_entries(target, axis, transform):
     """Index and value of the largest entry of every transformed column (axis 0) or row, each index once.
 
     None when many share one. Those that are left without an index, small ones in noise or zeros as a slice of a
@@ -287,7 +287,7 @@ def diagonalised(target):
         if basis.real and not basis.symmetric:
             ways.append((basis, True, basis.backward, basis.forward))
     vectors = np.concatenate([backward(unit, 0) for *_, backward in ways], axis=1)
-    images = _times(target, vectors)
+    images = times(target, vectors)
     values = np.vecdot(vectors, images, axis=0)
     images -= values * vectors
     rest = np.vecdot(images, images, axis=0).real.reshape(len(ways), -1).mean(axis=1)
@@ -305,7 +305,7 @@ def diagonalised(target):
     return _diagonalised_found(basis, turned, diagonal, target)
 
 
-def _times(target, vectors):
+def times(target, vectors):
     """Product without a complex copy of a real matrix."""
     if np.iscomplexobj(target):
         return target @ vectors

@@ -20,14 +20,17 @@ _SCALING, _SLAB = 30, 64
 
 def rescaled(found, target):
     """A product with its rows and columns scaled so that it is closest to the target, by least squares in turn."""
-    from pyfly._learn._corner import assemble
+    model = dense(found)
+    left, right, _ = scales(model, target, np.ones(len(target)))
+    found = between(found, left, right)
+    found.note = found.note[:-1] + ", rows and columns rescaled by least squares."
+    return found
+
+
+def between(found, left, right):
+    """diag(left) A diag(right), A what was found; a diagonal goes into a factor that takes it."""
     from pyfly._operators import Diagonal
 
-    operator = assemble(found, target.shape)
-    model = np.empty(target.shape, np.result_type(operator.dtype, np.float64))
-    for rows, part in slabs(operator):
-        model[rows] = part
-    left, right, _ = scales(model, target, np.ones(len(target)))
     factors, name = found.factors, found.model
     if np.ptp(left) > 1e-12 * np.abs(left).max():
         scaled = left_scaled(factors[0], left)
@@ -40,8 +43,19 @@ def rescaled(found, target):
         factors, name = (*factors, Diagonal(right)), name + " D"
     else:
         factors = (factors[0]._scaled(complex(right[0]) if np.iscomplexobj(right) else float(right[0])), *factors[1:])
-    note = found.note[:-1] + ", rows and columns rescaled by least squares."
-    return Found(factors, name, found.permutation, found.tied, [], note)
+    return Found(factors, name, found.permutation, found.tied, [], found.note)
+
+
+def dense(found):
+    """The square matrix of what was found, in double precision."""
+    from pyfly._learn._corner import assemble
+
+    n = found.factors[0].shape[0]
+    operator = assemble(found, (n, n))
+    model = np.empty((n, n), np.result_type(operator.dtype, np.float64))
+    for rows, part in slabs(operator):
+        model[rows] = part
+    return model
 
 
 def scales(model, target, right):
