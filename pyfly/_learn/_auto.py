@@ -150,11 +150,10 @@ class _Search:
 
     def measure(self, found):
         """Relative error of a product in the precision it will have: large ranges do not survive a cast."""
-        with np.errstate(all="ignore"):
-            operator = assemble(found, self.target.shape)
-            if self.single:
-                operator = in_single(operator)
-            return distance(operator, self.target, 1.0) / self.norm
+        operator = assemble(found, self.target.shape)
+        if self.single:
+            operator = in_single(operator)
+        return distance(operator, self.target, 1.0) / self.norm
 
     def expanded(self):
         """Whether the best so far is the corner of a larger product."""

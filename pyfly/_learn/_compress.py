@@ -154,10 +154,15 @@ def _projections(target, tied):
 
 def _known(found, tied):
     """A product B P that another search has found."""
-    if found is None or found.model not in ("BP", "(BP)^T") or len(found.factors) != 2:
+    from pyfly._operators import Butterfly, Permutation
+
+    if found is None or found.model not in ("BP", "(BP)^T"):
         return []
     turned = found.model != "BP"
-    butterfly, perm = (factor.T for factor in found.factors[::-1]) if turned else found.factors
+    factors = tuple(factor.T for factor in found.factors[::-1]) if turned else found.factors
+    if [type(factor) for factor in factors] != [Butterfly, Permutation]:
+        return []
+    butterfly, perm = factors
     twiddle = np.array(butterfly.twiddle if tied else to_untied(butterfly).twiddle)
     return [_Runner(turned, twiddle[None], [perm.perm], found.history[-1])]
 

@@ -53,6 +53,8 @@ class Outcome:
     measured: float | None = None
 
 
+# Forms that do not fit may leave the range of floating point: what becomes of them is measured.
+@np.errstate(all="ignore")
 def search(matrix, scale, *, method, model, tol, tied, max_depth, expansion, seed, progress, options):
     """Search with W = matrix / scale in double precision, and bring the result back to the target's scale and type.
 

@@ -141,6 +141,8 @@ def _from_pair(nodes, size, scale, pairs):
         pairs = _match(residual) if sure else np.stack([first, partner[first]], axis=1)
         # several pairs together say more about the columns than one, large rows more than small ones
         strong = pairs[np.argsort(-size[pairs].min(axis=1), kind="stable")[: len(sample(len(size)))]]
+        if not len(pairs):
+            return None
         if sure:
             return pairs, _halves(nodes, scale, strong, False)
         pairs = strong
