@@ -38,3 +38,54 @@ def test_convolutions_of_a_large_range_are_not_taken_for_a_butterfly():
 def test_low_rank_with_repeated_singular_values():
     target = np.kron(targets.dft(32), np.eye(16))
     assert truncated(target, 20) == pytest.approx(np.sqrt(1 - 20 / 512) * np.linalg.norm(target))
+
+
+def test_real_targets_get_real_operators():
+    rng = np.random.default_rng(0)
+    k = np.arange(4)
+    rows, columns = ((k[:, None] - k) % 4).repeat(4, 0).repeat(4, 1), np.tile((k[:, None] - k) % 4, (4, 4))
+    two_dimensional = rng.standard_normal((4, 4))[rows, columns]
+    signs = targets.hadamard(128).copy()
+    np.fill_diagonal(signs, 0)
+    for target in (two_dimensional, signs * 2.0 ** rng.integers(-30, 30, 128)):
+        found = pyfly.learn(target)
+        assert found.operator.dtype == np.float64 and found.operator.todense().dtype == np.float64
+    assert pyfly.learn(two_dimensional).relative_error < 1e-14
+
+
+_KINDS = (
+    lambda n, rng: rng.choice([-1.0, 0, 1], (n, n)),
+    lambda n, rng: rng.standard_normal((n, n)) * 10.0 ** rng.integers(-150, 150, (n, n)),
+    lambda n, rng: rng.standard_normal((n, n)) * 10.0 ** rng.integers(-15, 15, (n, n)),
+    lambda n, rng: np.diag(rng.standard_normal(n)) + np.diag(rng.standard_normal(n - 1), 1),
+    lambda n, rng: np.where(rng.random((n, n)) < 0.1, rng.standard_normal((n, n)), np.eye(n)),
+    lambda n, rng: targets.dft(n) * (rng.random((n, 1)) < 0.5) + np.eye(n),
+    lambda n, rng: targets.hartley(n) * (rng.random(n) < 0.5) + np.eye(n, k=1),
+    lambda n, rng: np.kron(rng.standard_normal((2, 2)), targets.hartley(n // 2)),
+    lambda n, rng: np.ones((n, n)) + targets.dft(n) - n * np.eye(n) * 2.0 ** rng.integers(-30, 30, n),
+    lambda n, rng: 1.0 / np.add.outer(np.arange(n), np.arange(1, n + 1)) * (rng.random((n, 1)) < 0.7),
+    lambda n, rng: np.outer(rng.integers(-1, 2, n), np.ones(n)) + np.eye(n, k=-1),
+    lambda n, rng: np.vander(np.linspace(-1, 1, n), n),
+)
+
+
+@pytest.mark.parametrize("kind", range(len(_KINDS)))
+def test_any_matrix(kind):
+    """No exception, no warning; the error is that of the operator, and never above that of zero."""
+    for number in range(6):
+        rng = np.random.default_rng([kind, number])
+        n = 2 ** int(rng.integers(2, 5))
+        target = _KINDS[kind](n, rng)
+        target = target.T if rng.random() < 0.3 else target
+        target = target * rng.standard_normal((n, 1)) if rng.random() < 0.3 else target
+        target = target[rng.permutation(n)] if rng.random() < 0.3 else target
+        single = rng.random() < 0.5 and np.abs(target).max() < 1e30
+        if single:
+            target = target.astype(np.complex64 if np.iscomplexobj(target) else np.float32)
+        found = pyfly.learn(target)
+        scale = np.abs(target).max()
+        exact = target.astype(np.result_type(target, np.float64)) / scale
+        own = np.linalg.norm(found.operator.todense() / scale - exact) / np.linalg.norm(exact)
+        assert found.relative_error <= 1 + 1e-6, (number, found)
+        assert found.relative_error == pytest.approx(own, rel=1e-3, abs=1e-6 if single else 1e-14), (number, found)
+        assert np.iscomplexobj(target) or found.operator.dtype == target.dtype, (number, found)

@@ -25,7 +25,7 @@ from pyfly._learn._convolution import convolution, hankel
 from pyfly._learn._corner import assemble, in_single
 from pyfly._learn._disorder import disordered
 from pyfly._learn._factorization import distance, slabs, square
-from pyfly._learn._found import behind, reordered
+from pyfly._learn._found import behind, made_real, reordered
 from pyfly._learn._kaleidoscope import two_factors
 from pyfly._learn._kronecker import kronecker
 from pyfly._learn._matching import matched
@@ -122,6 +122,8 @@ class _Search:
 
     def take(self, found, error=None):
         """Keep a product if it is wanted and better; say whether the search is over."""
+        if found is not None and self.real and self.model == "auto":
+            found = made_real(found)
         if found is None or not fits(found.model, self.model) or not self._tied_as_asked(found):
             return False
         # the error that a search knows is that of double precision

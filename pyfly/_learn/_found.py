@@ -6,7 +6,7 @@ it met, whether or not it meets a tolerance.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -81,3 +81,20 @@ def behind(found, rows, columns):
     if where:
         found.note = found.note[:-1] + f", its {' and '.join(where)} scrambled."
     return found
+
+
+def made_real(found):
+    """The product as one with real entries: the real part of what stands between real diagonals and permutations."""
+    from pyfly._operators import Product, RealPart
+
+    words, factors = found.model.split(), list(found.factors)
+    outer = [[], []]
+    for side, end in zip(outer, (0, -1), strict=True):
+        while words and words[end] in ("D", "P") and factors[end].dtype.kind != "c":
+            side.append((words.pop(end), factors.pop(end)))
+    if not any(factor.dtype.kind == "c" for factor in factors):
+        return found
+    before, after = outer[0], outer[1][::-1]
+    inner = RealPart(factors[0] if len(factors) == 1 else Product(*factors)), f"Re({' '.join(words)})"
+    words, factors = zip(*before, inner[::-1], *after, strict=True)
+    return replace(found, factors=factors, model=" ".join(words))
