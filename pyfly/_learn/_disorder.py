@@ -37,6 +37,8 @@ _SLAB, _PAIRS = 64, 1 << 16
 _FIRST, _MIRRORS, _BEST, _NEAR = 8, 40, 6, 0.02
 # Share of entries with an equal neighbour from which their equality says nothing; mirrors leave 1/2, two of them 3/4.
 _CROWDED = 0.85
+# Size up to which entries that differ by noise fall into classes.
+_FEW = 64
 # Distance of rows from their mean, relative, both sorted, up to which they are the same in noise of a tenth.
 _SAME = 0.105
 # Mean square of balanced sizes less their mean, which is of the order of 1, that is rounding alone.
@@ -318,20 +320,41 @@ def _followers_scaled(view):
 
 
 def _diagonals(target):
-    """Toeplitz matrices with rows and columns in any order, by counting equal entries; exact data only."""
+    """Toeplitz matrices with rows and columns in any order, by counting equal entries, or nearly equal ones."""
+    for entries in (target, _classes(target)) if len(target) <= _FEW else (target,):
+        orders = _counted(entries)
+        if orders is not None:
+            yield _ordered(target, *orders)
+            return
+
+
+def _classes(target):
+    """Numbers of the 2n - 1 classes that the entries, or their real parts, fall into at the largest gaps."""
+    n, values = len(target), target.real.ravel()
+    order = np.argsort(values, kind="stable")
+    gaps = np.diff(values[order])
+    first = np.zeros(n * n)
+    first[1 + np.argpartition(gaps, 2 - 2 * n)[2 - 2 * n :]] = 1
+    classes = np.empty(n * n)
+    classes[order] = np.cumsum(first)
+    return classes.reshape(n, n)
+
+
+def _counted(target):
+    """Orders of the rows and columns of a Toeplitz matrix by counting equal entries, or None."""
     n = len(target)
     row = np.sort_complex(target[0]) if np.iscomplexobj(target) else np.sort(target[0])
     column = target[:, 0]
     # the first row and the first column of a Toeplitz matrix share one entry with most other rows
     if not np.isin(row, target[1:]).mean() > 0.4 or not np.isin(column, target[:, 1:]).mean() > 0.4:
-        return
+        return None
     entries = np.sort(target, axis=None)
     ends = np.r_[np.flatnonzero(entries[1:] != entries[:-1]), n * n - 1]
     counts = np.diff(ends, prepend=-1)
     main, beside = entries[ends[counts == n]], entries[ends[counts == n - 1]]
     del entries
     if len(main) != 1 or len(beside) != 2:
-        return
+        return None
     column_of = np.empty(n, int)
     rows, columns = np.nonzero(target == main[0])
     column_of[rows] = columns
@@ -342,13 +365,12 @@ def _diagonals(target):
     following[row_of[columns]] = rows
     first = np.setdiff1d(np.arange(n), rows)
     if len(np.unique(rows)) != n - 1 or len(first) != 1 or len(np.unique(column_of)) != n:
-        return
+        return None
     order = [int(first[0])]
     while following[order[-1]] >= 0 and len(order) < n:
         order.append(int(following[order[-1]]))
     order = np.array(order)
-    if len(np.unique(order)) == n:
-        yield _ordered(target, order, column_of[order])
+    return (order, column_of[order]) if len(np.unique(order)) == n else None
 
 
 def _windows(target):

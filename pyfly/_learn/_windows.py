@@ -19,10 +19,10 @@ from pyfly._learn._monomial import remaining, unique
 # Sizes that entries are sorted into, cosines of their numbers, and how much the leading component of the rows must
 # exceed that of random rows.
 _BINS, _COSINES, _BEYOND = 64, 16, 1.3
+# At sizes that take no time: numbers of cosines, and parts of the rows that are neighbours, to begin with.
+_SMALL, _STARTS = 128, [(16, 16), (16, 4), (8, 16), (8, 4), (32, 16), (32, 4), (4, 8)]
 # Rows of which this is asked, where there are more.
 _SOME = 128
-# Part of the rows that are neighbours.
-_NEIGHBOURS = 16
 # Energy in the means of the first orders, over that in random orders, below which nothing follows.
 _CHANCE = 1.3
 # Rounds of placing, the gain from which another follows, and the share of the energy in the means that fits.
@@ -48,23 +48,24 @@ def toeplitz_orders(target):
     views, step = (target, target.T), len(target) // _SOME
     if step > 1 and not all(_walks(_kinds(view[::step])) for view in views):
         return None
-    rows, columns = (_fiedler(_kinds(view)) for view in views)
-    for way in (columns, columns[::-1]):
-        share, orders = _settled(target, rows, way)
-        if share > _FITS:
-            return orders
+    for cosines, part in _STARTS if len(target) <= _SMALL else _STARTS[:1]:
+        rows, columns = (_fiedler(_kinds(view, cosines), part) for view in views)
+        for way in (columns, columns[::-1]):
+            share, orders = _settled(target, rows, way)
+            if share > _FITS:
+                return orders
     return None
 
 
-def _kinds(matrix):
+def _kinds(matrix, cosines=_COSINES):
     """How many entries of every row are of which size, as cosine coefficients, less their mean."""
     n, parts = len(matrix), [matrix.real, matrix.imag] if np.iscomplexobj(matrix) else [matrix]
-    cosines = np.cos(np.pi * np.outer(np.arange(_BINS) + 0.5, np.arange(1, _COSINES + 1)) / _BINS)
+    waves = np.cos(np.pi * np.outer(np.arange(_BINS) + 0.5, np.arange(1, cosines + 1)) / _BINS)
     kinds = []
     for part in parts:
         ends = np.quantile(part[:: max(1, n // 64)], np.arange(1, _BINS) / _BINS)
         size = np.searchsorted(ends, part) + _BINS * np.arange(n)[:, None]
-        kinds.append(np.bincount(size.ravel(), minlength=_BINS * n).reshape(n, _BINS) @ cosines)
+        kinds.append(np.bincount(size.ravel(), minlength=_BINS * n).reshape(n, _BINS) @ waves)
     kinds = np.concatenate(kinds, axis=1)
     return kinds - kinds.mean(axis=0)
 
@@ -76,13 +77,14 @@ def _walks(kinds):
     return values[-1] * min(count, n) > _BEYOND * (1 + np.sqrt(count / n)) ** 2 * values.sum()
 
 
-def _fiedler(kinds):
-    """Order of the rows by the Fiedler vector of their neighbourhoods."""
+def _fiedler(kinds, part):
+    """Order of the rows by the Fiedler vector of their neighbourhoods, each a part of them."""
     n, sizes = len(kinds), np.vecdot(kinds, kinds)
     apart = sizes[:, None] + sizes - 2 * kinds @ kinds.T
     np.fill_diagonal(apart, np.inf)
-    near = np.partition(apart, max(1, n // _NEIGHBOURS - 1), axis=1)
-    closest, reach = np.median(near.min(axis=1)), np.median(near[:, max(1, n // _NEIGHBOURS - 1)])
+    some = max(1, n // part - 1)
+    near = np.partition(apart, some, axis=1)
+    closest, reach = np.median(near.min(axis=1)), np.median(near[:, some])
     weights = np.exp(np.minimum((closest - apart) / max(reach - closest, 1e-300), 1))
     degree = 1 / np.sqrt(np.maximum(weights.sum(axis=1), 1e-300))
     weights *= degree[:, None]
