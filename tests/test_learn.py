@@ -234,3 +234,14 @@ def test_permutations_in_words():
     )
     assert in_words(np.array([3, 4, 5, 0, 1, 2])) == "cyclic shift by 3"
     assert in_words(rng.permutation(64)) == "arbitrary"
+
+
+@pytest.mark.parametrize("n", [8, 16, 32, 64, 128, 256, 512])
+def test_rows_of_zeros_may_hold_rounding(n):
+    k = np.arange(n)
+    angles = 2 * np.pi * np.outer(k, k) / n
+    d = np.random.default_rng(n).standard_normal((2, n))
+    for target in (np.sin(angles), np.cos(angles), 1e-30 * np.sin(angles[:, ::-1]), targets.dft(n).imag):
+        for matrix in (target, target.T, d[0][:, None] * target * d[1]):
+            found = pyfly.learn(matrix)
+            assert found.converged and found.relative_error < 1e-13 * n / 64 + 1e-13, found

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import pyfly
+from pyfly import targets
 from pyfly._learn._bases import bit_reversal
 from pyfly._learn._kaleidoscope import polished, turned, two_butterflies
 
@@ -79,3 +80,15 @@ def test_learn_finds_two_butterflies(kind, tied):
         assert distance(found.operator @ np.eye(32), matrix) < 1e-10
     single = pyfly.learn(target.astype("f" if kind == "d" else "F"))
     assert single.converged and single.model == "BPBP"
+
+
+@pytest.mark.parametrize("n", [8, 16, 64])
+def test_a_diagonal_between_hadamard_and_fourier_matrices(n):
+    rng = np.random.default_rng(n)
+    hadamard, fourier = targets.hadamard(n), targets.dft(n)
+    for diagonal in (rng.standard_normal(n), np.exp(2j * np.pi * rng.random(n))):
+        for left, right in ((hadamard, fourier), (fourier, hadamard)):
+            found = pyfly.learn(left * diagonal @ right)
+            assert found.converged and found.model.endswith("BPBP") and found.tied
+            assert found.relative_error < 1e-13
+    assert not pyfly.learn(rng.standard_normal((8, 8))).converged

@@ -317,11 +317,12 @@ def _real_parts(search):
 
 
 def _two_butterflies(search):
-    """B R B, R the bit reversal; at n = 8 too many matrices are one."""
-    if not 16 <= len(search.target) <= 2048 or not fits("BPBP", search.model) or search.settled():
+    """B R B, R the bit reversal; tied at n = 8, where free factors have more numbers than the matrix."""
+    n = len(search.target)
+    if not 8 <= n <= 2048 or not fits("BPBP", search.model) or search.settled():
         return False
     search.tell("BPBP")
-    return search.take(two_factors(search.target, tol=search.tol, tied=search.tied))
+    return search.take(two_factors(search.target, tol=search.tol, tied=True if n == 8 else search.tied))
 
 
 def _clustered(search):

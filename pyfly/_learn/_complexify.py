@@ -21,6 +21,8 @@ from pyfly._learn._levels import split
 
 _SAMPLE = 16
 _TINY = 1e-24
+# Share of the mean energy, over the threshold, at which a row counts half.
+_SLIGHT = 6
 
 
 def complexify(matrix, threshold):
@@ -67,11 +69,11 @@ def _fill(matrix, out, threshold):
 
 def _parallel(x, y, threshold):
     rows = np.unique(np.linspace(0, len(x) - 1, 4 * _SAMPLE).astype(int))
-    return _sine2(x[rows], y[rows]).max() < threshold
+    return _sine2(x[rows], y[rows], threshold).max() < threshold
 
 
-def _sine2(x, y):
-    """Squared sine of the angle between rows, weighted by how much both matter: 4 det G / (tr G)^2."""
+def _sine2(x, y, threshold):
+    """Squared sine of the angle between rows, weighted by how much both matter: 4 det G / (tr G)^2, and the pair."""
     xx, yy, xy = np.vecdot(x, x), np.vecdot(y, y), np.vecdot(x, y)
     total = xx + yy
     # det G from the rejection, since xx yy - xy^2 would cancel
@@ -79,8 +81,15 @@ def _sine2(x, y):
     other = np.where((xx >= yy)[..., None], y, x)
     top = np.where(total > 0, np.maximum(xx, yy), 1)
     rest = other - (xy / top)[..., None] * larger
+    trust = _trust(total, threshold)
     total = np.where(total > 0, total, 1)
-    return 4 * (top / total) * (np.vecdot(rest, rest) / total)
+    return 4 * trust * (top / total) * (np.vecdot(rest, rest) / total)
+
+
+def _trust(energy, threshold):
+    """Weights from 0 to 1: rows of little energy, zeros as transforms have them, may hold nothing but noise."""
+    floor = _SLIGHT * threshold * energy.mean()
+    return energy / np.where(energy > 0, energy + floor, 1)
 
 
 def _class(half, out, r, g, threshold):
@@ -90,7 +99,7 @@ def _class(half, out, r, g, threshold):
     rows = half[r::g].reshape(2 * count, count, g)
     pairs = rows.reshape(2, count, count, g)
     some = np.unique(np.linspace(0, count - 1, _SAMPLE).astype(int))
-    sine2 = _sine2(pairs[0, some], pairs[1, some])
+    sine2 = _sine2(pairs[0, some], pairs[1, some], threshold)
     good = (sine2 > threshold).mean(axis=1)
     if good.max() < 0.5 and count > 1:
         return _class(half, out, r, 2 * g, threshold) and _class(half, out, r + g, 2 * g, threshold)
@@ -132,7 +141,8 @@ def _structure(pairs, reference, sine2, threshold):
     trace = (k[..., 0, 0] + k[..., 1, 1]) / 2
     parts = np.stack([k[..., 0, 0] - trace, k[..., 0, 1], k[..., 1, 0]], axis=-1).reshape(-1, 3)
     size = np.square(k).sum(axis=(-2, -1)).ravel()
-    parts = parts / np.sqrt(np.where(size > 0, size, 1))[:, None]
+    trust = _trust(np.square(pairs[:, keep]).sum(axis=(0, 2, 3)), threshold)
+    parts *= (np.repeat(trust, len(parts) // len(trust)) / np.sqrt(np.where(size > 0, size, 1)))[:, None]
     values, vectors = np.linalg.eigh(parts.T @ parts / len(parts))
     if values[2] < _TINY:
         return None

@@ -24,6 +24,8 @@ _BEAM = 6
 _ORDERS, _SMALL = 4, 256
 # Share of the energy beyond rank two at which small blocks count as being of rank two, noise included.
 _SHARE = 0.12
+# Rows and columns of a block this much smaller than the largest count less.
+_SLIGHT = 0.01
 _ROWS, _COLUMNS, _BLOCKS = 6, 8, 24
 _EPS = np.finfo(np.float64).eps
 
@@ -127,9 +129,9 @@ def _share(target, nodes, rng, rank=2, even=True):
     columns = nodes[rng.integers(count, size=(_BLOCKS, 1)), columns]
     blocks = target[rows[:, :, None], columns[:, None, :]]
     for axis in (2, 1) if even else ():
-        # rank does not depend on the scale of rows and columns, the share would
+        # rank does not depend on the scale of rows and columns, the share would; tiny ones may be noise
         size = np.sqrt(np.square(np.abs(blocks)).sum(axis=axis, keepdims=True))
-        blocks = blocks / np.where(size > 0, size, 1)
+        blocks = blocks / np.where(size > _SLIGHT * size.max(), size, size.max() or 1)
     values = np.linalg.svd(blocks, compute_uv=False) ** 2
     total = values.sum()
     return float(values[:, rank:].sum() / total) if total > 0 else 0.0

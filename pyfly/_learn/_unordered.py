@@ -130,7 +130,9 @@ def _from_pair(nodes, size, scale, pairs):
     """All pairs and the halves from one: the halves from the pairs that are there, pairs from the halves, in turn."""
     for _ in range(_TURNS):
         order = _halves(nodes, scale, pairs, False)
-        if not _parallel(nodes, scale, order, sample(len(size))).min(axis=1).mean() < _ONE_VALUE:
+        rows = np.flatnonzero(size)
+        rows = rows[sample(len(rows))]
+        if not _parallel(nodes, scale, order, rows).min(axis=1).mean(dtype=np.float64) < _ONE_VALUE:
             return None
         residual = _parallel(nodes, scale, order)
         partner = residual.argmin(axis=1)
