@@ -150,6 +150,10 @@ class _Search:
             found.tied = True
         return self.tied == "auto" or found.tied == self.tied
 
+    def tied_if_small(self):
+        """Tied factors alone up to n = 8: free ones of Re(BP) or BPBP have more numbers than the matrix, noise fits."""
+        return True if len(self.target) <= 8 else self.tied
+
     def measure(self, found):
         """Relative error of a product in the precision it will have: large ranges do not survive a cast."""
         operator = assemble(found, self.target.shape)
@@ -305,7 +309,7 @@ def _real_parts(search):
         return False
     for turned in (False, True):
         view = search.target.T if turned else search.target
-        found = real_part(view, tol=search.tol, tied=search.tied, progress=search.progress)
+        found = real_part(view, tol=search.tol, tied=search.tied_if_small(), progress=search.progress)
         if found is not None and found.history[-1] < min(math.sqrt(_CLEAR), search.error):
             if turned:
                 found.factors = tuple(factor.T for factor in found.factors[::-1])
@@ -317,12 +321,12 @@ def _real_parts(search):
 
 
 def _two_butterflies(search):
-    """B R B, R the bit reversal; tied at n = 8, where free factors have more numbers than the matrix."""
+    """B R B, R the bit reversal."""
     n = len(search.target)
     if not 8 <= n <= 2048 or not fits("BPBP", search.model) or search.settled():
         return False
     search.tell("BPBP")
-    return search.take(two_factors(search.target, tol=search.tol, tied=True if n == 8 else search.tied))
+    return search.take(two_factors(search.target, tol=search.tol, tied=search.tied_if_small()))
 
 
 def _clustered(search):

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import scipy
@@ -37,6 +38,8 @@ class Basis:
         ``factors(n)`` gives the operators of U, leftmost first, and its class.
     symmetric : bool
         Whether U^T = U, so that U and its transpose need not both be tried.
+    starts : tuple of int
+        Lowest bit of each group of bits on its own Fourier matrix, U = ... (x) F (x) F.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Basis:
     backward: object
     factors: object
     symmetric: bool
+    starts: tuple[int, ...] = (0,)
 
 
 def bases(n, real):
@@ -57,10 +61,11 @@ def bases(n, real):
     return some
 
 
-def fourier_twiddle(n, phase=0.0, left=None, flip=1.0):
+def fourier_twiddle(n, phase=0.0, left=None, flip=1.0, starts=(0,)):
     """Tied twiddle of diag(left) F diag(r) after bit reversal, r_j = exp(-2 pi i phase j / n), times flip for j >= n/2.
 
-    The stage of stride s combines two halves of a transform of length 2 s, whose r has the ratio of phase s-fold.
+    The stage of stride s combines two halves of a transform of length 2 s, whose r has the ratio of phase s-fold. In the
+    Kronecker product of several it is a stage of one of them, the same for all indices of the groups of bits below.
 
     Parameters
     ----------
@@ -69,15 +74,18 @@ def fourier_twiddle(n, phase=0.0, left=None, flip=1.0):
     left : ndarray, shape (n,), optional
     flip : float
         1 or -1.
+    starts : tuple of int
+        Lowest bit of each group of bits on its own transform; several without phase only.
 
     Returns
     -------
     ndarray of complex128, shape (n - 1, 2, 2)
     """
     twiddle = np.empty((n - 1, 2, 2), np.complex128)
-    s = 1
+    s = unit = 1
     while s < n:
-        w = turn(-(np.arange(s) + phase) / (2 * s))
+        unit = s if s.bit_length() - 1 in starts else unit
+        w = turn(-(np.arange(s) // unit + phase) * unit / (2 * s))
         if s == 1:
             w = w * flip
         blocks = twiddle[s - 1 : 2 * s - 1]
@@ -99,12 +107,34 @@ def turn(x):
     return (np.cos(angle) + 1j * np.sin(angle)) * np.array([1, 1j, -1, -1j])[quarter.astype(int) % 4]
 
 
-def bit_reversal(n):
-    """Gather indices of the bit reversal."""
-    perm = np.zeros(1, np.int64)
-    while len(perm) < n:
-        perm = np.concatenate([2 * perm, 2 * perm + 1])
-    return perm
+def bit_reversal(n, starts=(0,)):
+    """Gather indices of the bit reversal, within each group of bits."""
+    whole = np.zeros(1, np.int64)
+    for start, end in pairwise((*starts, n.bit_length() - 1)):
+        perm = np.zeros(1, np.int64)
+        while len(perm) < 1 << (end - start):
+            perm = np.concatenate([2 * perm, 2 * perm + 1])
+        whole = ((perm << start)[:, None] + whole).ravel()
+    return whole
+
+
+def spectral_factors(values, phase, real, starts=(0,)):
+    """Factors of diag(r)^* F^H diag(values) F diag(r), r_k = exp(2 pi i phase k / n), and their class.
+
+    F is a Fourier matrix, or the Kronecker product of several, without phase; with real set the product is real.
+    """
+    from pyfly._operators import Butterfly, Permutation, Product, RealPart
+
+    n = len(values)
+    reverse = Permutation(bit_reversal(n, starts))
+    first = Butterfly(fourier_twiddle(n, -phase, values, starts=starts), tied=True)
+    # the rows of diag(r)^* F^H are scaled, which its last stage takes
+    left = turn(phase * np.arange(n) / n) if phase else None
+    second = Butterfly(fourier_twiddle(n, 0.0, left, starts=starts).conj(), tied=True)
+    factors = (second, reverse, first, reverse)
+    if real:
+        return (RealPart(Product(*factors)),), "Re(BPBP)"
+    return factors, "BPBP"
 
 
 def _fourier(n):

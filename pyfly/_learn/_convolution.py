@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import scipy
 
-from pyfly._learn._bases import bit_reversal, fourier_twiddle, turn
+from pyfly._learn._bases import bit_reversal, spectral_factors, turn
 from pyfly._learn._found import Found
 from pyfly._learn._monomial import left_scaled, probes
 
@@ -255,24 +255,9 @@ def circulant(column, phase, a, b, real, unit=False):
     n = len(column)
     # column_k exp(2 pi i phase k / n) is that of a circulant
     values = scipy.fft.fft(column * turn(phase * np.arange(n) / n))
-    factors, model = circulant_factors(values, phase, real)
+    factors, model = spectral_factors(values, phase, real)
     note = "The matrix is a circular convolution" if phase == 0 else "The matrix is a skew-circular convolution"
     return _dressed(factors, model, a, b, unit, note, n)
-
-
-def circulant_factors(values, phase, real):
-    """Factors of diag(r)^* F^H diag(values) F diag(r), r_k = exp(2 pi i phase k / n), and their class."""
-    from pyfly._operators import Butterfly, Permutation, Product, RealPart
-
-    n = len(values)
-    reverse = Permutation(bit_reversal(n))
-    first = Butterfly(fourier_twiddle(n, -phase, values), tied=True)
-    left = turn(-phase * np.arange(n) / n) if phase else None
-    second = Butterfly(fourier_twiddle(n, 0.0, None if left is None else left.conj()).conj(), tied=True)
-    factors = (second, reverse, first, reverse)
-    if real:
-        return (RealPart(Product(*factors)),), "Re(BPBP)"
-    return factors, "BPBP"
 
 
 def expanded(t, m, n, a, b, unit, real):
@@ -281,7 +266,7 @@ def expanded(t, m, n, a, b, unit, real):
     column = np.zeros(size, t.dtype)
     column[:m] = t[n - 1 :]
     column[size - n + 1 :] = t[: n - 1]
-    factors, _ = circulant_factors(scipy.fft.fft(column), 0.0, real)
+    factors, _ = spectral_factors(scipy.fft.fft(column), 0.0, real)
     expansion = size // (1 << (max(m, n) - 1).bit_length())
     model = "(BP)^2" if expansion == 1 else f"(BP)^2_{expansion}"
     if real:

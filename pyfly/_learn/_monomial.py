@@ -2,7 +2,7 @@
 
     U^H T = D P     T is U with its columns permuted and scaled
     T U^H = D P     T is U with its rows permuted and scaled
-    U T U^H = D     T is a convolution of U's kind: circulant (Fourier), skew-circulant, dyadic (Hadamard), ...
+    U T U^H = D     T is a convolution of U's kind: circulant (Fourier), skew-circulant, dyadic (Hadamard), over groups
 
 U = 1 gives diagonal and permutation matrices. A few vectors are transformed first: for any other matrix the test ends
 there, after O(n log n) or O(n^2) operations.
@@ -13,8 +13,9 @@ from __future__ import annotations
 import numpy as np
 import scipy
 
-from pyfly._learn._bases import bases, bit_reversal, fourier_twiddle, turn
+from pyfly._learn._bases import bases, spectral_factors
 from pyfly._learn._found import Found
+from pyfly._learn._groups import group_bases
 from pyfly._scans import transposed
 
 _PROBES = 6
@@ -282,7 +283,7 @@ def diagonalised(target):
     unit[some, np.arange(len(some))] = 1
     size = float(np.linalg.norm(target)) / np.sqrt(n)
     ways = []
-    for basis in bases(n, False):
+    for basis in (*bases(n, False), *group_bases(target)):
         ways.append((basis, False, basis.forward, basis.backward))
         if basis.real and not basis.symmetric:
             ways.append((basis, True, basis.backward, basis.forward))
@@ -315,7 +316,7 @@ def times(target, vectors):
 
 
 def _diagonalised_found(basis, turned, values, target):
-    from pyfly._operators import Butterfly, Diagonal, Permutation, Product, RealPart
+    from pyfly._operators import Diagonal
 
     n = len(values)
     note = f"The matrix is diagonal in the {basis.name} basis."
@@ -330,13 +331,6 @@ def _diagonalised_found(basis, turned, values, target):
             factors = (scaled, *factors[1:])
         model = "BPBP" if left == right == "BP" else f"{left} {right}"
         return Found((*outer, *factors), model, perm, True, [], note)
-    phase = 0.0 if basis.symmetric else 0.5
-    reverse = Permutation(bit_reversal(n))
-    first = Butterfly(fourier_twiddle(n, phase, values), tied=True)
-    # U = F diag(r): the rows of U^H = diag(r)^* F^H are scaled, which its last stage takes
-    left = turn(np.arange(n) / (2 * n)) if phase else None
-    second = Butterfly(fourier_twiddle(n, 0.0, None if left is None else left.conj()).conj(), tied=True)
-    factors, model = (second, reverse, first, reverse), "BPBP"
-    if not np.iscomplexobj(target):
-        factors, model = (RealPart(Product(*factors)),), "Re(BPBP)"
-    return Found(factors, model, reverse.perm, True, [], note)
+    phase = 0.0 if basis.symmetric else -0.5
+    factors, model = spectral_factors(values, phase, not np.iscomplexobj(target), basis.starts)
+    return Found(factors, model, first_permutation(factors), True, [], note)
