@@ -1,4 +1,4 @@
-"""Convolutions over groups of bits: block circulant matrices with circulant blocks, t(i xor j), and what lies between."""
+"""Convolutions over groups of bits: block circulant matrices with circulant blocks, t(i xor j), and others."""
 
 import numpy as np
 import pytest

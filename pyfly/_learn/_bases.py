@@ -64,8 +64,8 @@ def bases(n, real):
 def fourier_twiddle(n, phase=0.0, left=None, flip=1.0, starts=(0,)):
     """Tied twiddle of diag(left) F diag(r) after bit reversal, r_j = exp(-2 pi i phase j / n), times flip for j >= n/2.
 
-    The stage of stride s combines two halves of a transform of length 2 s, whose r has the ratio of phase s-fold. In the
-    Kronecker product of several it is a stage of one of them, the same for all indices of the groups of bits below.
+    The stage of stride s combines two halves of a transform of length 2 s, whose r has the ratio of phase s-fold. In a
+    Kronecker product of several F it is a stage of one of them, the same for all indices of the groups of bits below.
 
     Parameters
     ----------

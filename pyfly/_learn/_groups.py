@@ -1,6 +1,6 @@
 """Convolutions over groups Z_a x Z_b x ...: T_ij = t(i - j), the difference taken in each of some groups of bits.
 
-Block circulant matrices with circulant blocks, in any number of dimensions, and t(i xor j), whose groups are of one bit.
+Block circulant matrices with circulant blocks, in any number of dimensions, and t(i xor j), groups of one bit each.
 F (x) F (x) ... diagonalises them. Whether a carry passes between two neighbouring bits shows on a few entries:
 
     T_ij = T_(i+s, j+s)     s = 2^k,  bit k of i is set,  bit k + 1 of i and bit k of j are not
