@@ -55,3 +55,18 @@ def test_no_group_elsewhere():
     i, j = np.divmod(np.arange(64), 8)
     target = blocks[np.subtract.outer(i, i) % 8, j[:, None], j]
     assert not group_bases(target) and not pyfly.learn(target).converged
+
+
+@pytest.mark.parametrize("sizes", [(4, 8), (8, 8), (16, 4), (4, 16), (8, 32), (32, 8), (4, 4, 4), (16, 16)])
+def test_real_parts_of_fourier_matrices_of_groups(sizes):
+    rng = np.random.default_rng(sizes)
+    fourier = np.ones((1, 1))
+    for size in sizes:
+        fourier = np.kron(fourier, targets.dft(size))
+    n = len(fourier)
+    for target in (fourier.real - fourier.imag, fourier.real, fourier.imag):
+        d = rng.standard_normal((2, n))
+        for matrix in (target.copy(), -1e-30 * target.T, d[0][:, None] * target * d[1]):
+            found = pyfly.learn(matrix)
+            assert found.converged and found.relative_error < 1e-12, found
+            assert found.model in ("Re(BP)", "(Re(BP))^T", "BP", "(BP)^T"), found.model

@@ -100,7 +100,7 @@ def shifted_rows(matrix, references):
     if n >= _LARGE:
         # the best shift of n is larger than chance
         some = scipy.fft.ifft(scipy.fft.fft(matrix[probes(n)], axis=1) * spectra[0], axis=1).real
-        if np.median(some.max(axis=1) / some.std(axis=1)) < _BEYOND * np.sqrt(2 * np.log(n)):
+        if np.median(some.max(axis=1) - _BEYOND * np.sqrt(2 * np.log(n)) * some.std(axis=1)) < 0:
             return None
     circle = _Circle(matrix, 0.0)
     for spectrum in spectra:

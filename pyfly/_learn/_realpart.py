@@ -1,6 +1,6 @@
 """Algebraic search for a real matrix as the real part of a complex one: T = Re(B P P'), or its transpose.
 
-    columns:  P' = (a, c) of one more level on top, then the bits a of P, found level by level
+    columns:  P' = (a, c) of one more level on top, then the bits a of P, or any where P' = 1, found level by level
 
 On the columns of a node of depth j, rows equal mod n/2^j are real parts of multiples of one complex vector: any few of
 them have rank two. That test on small random blocks finds the order of the columns; `complexify` then finds the
@@ -9,7 +9,7 @@ imaginary part, and the complex matrix is peeled like any other.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,16 +17,16 @@ from pyfly._learn._complexify import complexify
 from pyfly._learn._factorization import square
 from pyfly._learn._found import Found
 from pyfly._learn._levels import Untied, tied_step
-from pyfly._learn._words import choices_of
+from pyfly._learn._words import choices_of, reorders_bits
 
-_BEAM = 6
+_BEAM = 8
 # Orders of the columns that are tried beyond a size: low rank lets any order pass, a form shows in the first two.
 _ORDERS, _SMALL = 4, 256
 # Share of the energy beyond rank two at which small blocks count as being of rank two, noise included.
 _SHARE = 0.12
 # Rows and columns of a block this much smaller than the largest count less.
 _SLIGHT = 0.01
-_ROWS, _COLUMNS, _BLOCKS = 6, 8, 24
+_ROWS, _COLUMNS, _BLOCKS, _FEW = 6, 8, 24, 4
 _EPS = np.finfo(np.float64).eps
 
 
@@ -73,37 +73,80 @@ def column_orders(target):
     h = n // 2
     tops = [
         place,
-        np.r_[place[::2], place[1::2]],
         np.r_[place[::2], place[1::2][::-1]],
         np.r_[place[:h], place[h:][::-1]],
     ]
-    beam = [(0.0, top[None]) for top in tops]
-    for _ in range(levels):
+    bits = tuple(range(levels, -1, -1))
+    beam = [_Chain(0.0, 0, top[None], bits, top is place) for top in tops]
+    for level in range(levels):
         wider, seen = [], set()
-        for before, nodes in beam:
-            for bit in (0, 1):
-                split = _split(nodes, bit)
+        for chain in beam:
+            # halves, evens and odds; any other bit where several transforms share the bits
+            last = levels - level
+            for at in (0, last, *(range(1, last) if chain.straight else ())):
+                split = _split(chain.nodes, at)
+                # the first level, of two rows, tells nothing: what follows may be right after one bit and not another
                 key = np.sort(split, axis=1).tobytes()
-                if key in seen:
+                if (chain.first, key) in seen:
                     continue
-                seen.add(key)
+                seen.add((chain.first, key))
+                # most are far from it
+                if level and _share(target, split, rng, blocks=_FEW) > 1.5 * _SHARE:
+                    continue
                 share = _share(target, split, rng)
                 if share < _SHARE:
-                    wider.append((max(before, share), split))
+                    wider.append(chain.then(at, split, share, key))
         # an order that fits leaves rounding or noise, any other a good part: far behind the best means wrong
-        least = min((share for share, _ in wider), default=0.0)
+        least = min((chain.share for chain in wider), default=0.0)
         beam = sorted(
-            (pair for pair in wider if pair[0] <= 30 * least + _EPS**1.5), key=lambda pair: max(pair[0], _EPS)
+            (chain for chain in wider if chain.share <= 30 * least + _EPS**1.5),
+            key=lambda chain: (max(chain.share, _EPS), chain.jumps),
         )
-        beam = beam[:_BEAM] if nodes.shape[1] > 4 else beam
-    return [(share, nodes.ravel()) for share, nodes in beam]
+        beam = beam[:_BEAM] if level and last > 1 else beam
+    return [(chain.share, chain.nodes.ravel()) for chain in beam]
+
+
+@dataclass
+class _Chain:
+    """Bits of the columns, one a level.
+
+    Attributes
+    ----------
+    share : float
+        Largest share beyond rank two met.
+    jumps : int
+        How often the next bit was no neighbour: of orders that fit alike, those of few transforms are more likely.
+    nodes : ndarray of int, shape (nodes, columns)
+    left : tuple of int
+        Bits that are left, the highest first.
+    straight : bool
+        Whether the columns begin in the order of the matrix, P' = 1.
+    bit : int or None
+        The last one taken.
+    first : bytes or None
+        The nodes of the first level.
+    """
+
+    share: float
+    jumps: int
+    nodes: np.ndarray
+    left: tuple[int, ...]
+    straight: bool
+    bit: int | None = None
+    first: bytes | None = None
+
+    def then(self, at, nodes, share, key):
+        """The chain with one more bit."""
+        bit = self.left[at]
+        jumps = self.jumps + (self.bit is not None and abs(bit - self.bit) != 1)
+        left = self.left[:at] + self.left[at + 1 :]
+        return _Chain(max(self.share, share), jumps, nodes, left, self.straight, bit, self.first or key)
 
 
 def _split(nodes, bit):
+    """Every node in two, by a bit of the place of its columns, the highest is 0."""
     count, m = nodes.shape
-    if bit:
-        return nodes.reshape(count, m // 2, 2).swapaxes(1, 2).reshape(2 * count, m // 2)
-    return nodes.reshape(2 * count, m // 2)
+    return nodes.reshape(count, 1 << bit, 2, -1).swapaxes(1, 2).reshape(2 * count, m // 2)
 
 
 def rank_share(target, rank, *, even=True):
@@ -115,32 +158,32 @@ def rank_share(target, rank, *, even=True):
     n = len(target)
     beam = [np.arange(n)[None]]
     for _ in range(min(3, n.bit_length() - 2)):
-        beam = [_split(nodes, bit) for nodes in beam for bit in (0, 1)]
+        beam = [_split(nodes, bit) for nodes in beam for bit in (0, nodes.shape[1].bit_length() - 2)]
     return min(_share(target, nodes, np.random.default_rng(n), rank, even) for nodes in beam)
 
 
-def _share(target, nodes, rng, rank=2, even=True):
+def _share(target, nodes, rng, rank=2, even=True, blocks=_BLOCKS):
     """Energy beyond a rank in random blocks: rows equal mod the width of the nodes, columns of one node."""
     count, width = nodes.shape
     if min(count, width) <= rank:
         return 0.0
-    rows = _choose(rng, count, _ROWS) * width + rng.integers(width, size=(_BLOCKS, 1))
-    columns = _choose(rng, width, _COLUMNS)
-    columns = nodes[rng.integers(count, size=(_BLOCKS, 1)), columns]
-    blocks = target[rows[:, :, None], columns[:, None, :]]
+    rows = _choose(rng, blocks, count, _ROWS) * width + rng.integers(width, size=(blocks, 1))
+    columns = _choose(rng, blocks, width, _COLUMNS)
+    columns = nodes[rng.integers(count, size=(blocks, 1)), columns]
+    parts = target[rows[:, :, None], columns[:, None, :]]
     for axis in (2, 1) if even else ():
         # rank does not depend on the scale of rows and columns, the share would; tiny ones may be noise
-        size = np.sqrt(np.square(np.abs(blocks)).sum(axis=axis, keepdims=True))
-        blocks = blocks / np.where(size > _SLIGHT * size.max(), size, size.max() or 1)
-    values = np.linalg.svd(blocks, compute_uv=False) ** 2
+        size = np.sqrt(np.square(np.abs(parts)).sum(axis=axis, keepdims=True))
+        parts = parts / np.where(size > _SLIGHT * size.max(), size, size.max() or 1)
+    values = np.linalg.svd(parts, compute_uv=False) ** 2
     total = values.sum()
     return float(values[:, rank:].sum() / total) if total > 0 else 0.0
 
 
-def _choose(rng, count, most):
+def _choose(rng, blocks, count, most):
     """For every block some indices below count, no two the same."""
     most = min(most, count)
-    return np.argpartition(rng.random((_BLOCKS, count)), most - 1, axis=1)[:, :most]
+    return np.argpartition(rng.random((blocks, count)), most - 1, axis=1)[:, :most]
 
 
 def _attempt(shown, order, threshold, tied):
@@ -221,7 +264,7 @@ def reversing(reverses):
 def _found(twiddle, perm, shared, error):
     from pyfly._operators import Butterfly, Permutation, Product, RealPart
 
-    model = "Re(BP)" if choices_of(perm) is not None else "Re(BPP)"
+    model = "Re(BP)" if choices_of(perm) is not None or reorders_bits(perm) else "Re(BPP)"
     factors = (RealPart(Product(Butterfly(twiddle, tied=shared), Permutation(perm))),)
     kind = "tied" if shared else "free"
     note = f"A complex structure was found algebraically; the complex matrix was peeled with {kind} factors."

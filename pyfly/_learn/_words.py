@@ -112,6 +112,8 @@ def in_words(perm):
     inner = choices_of(np.argsort(perm))
     if inner is not None:
         return f"inverse of {_levels_in_words(inner)}"
+    if reorders_bits(perm):
+        return "binary digits in another order"
     gray = _linear(perm)
     return "arbitrary" if gray is None else gray
 
@@ -129,6 +131,15 @@ def _levels_in_words(choices):
         elif len(where):
             parts.append(f"{what} at level{'s' * (len(where) > 1)} {', '.join(map(str, where))}")
     return "; ".join(parts) if parts else "identity"
+
+
+def reorders_bits(perm):
+    """Whether a permutation puts the binary digits of the index in another order."""
+    return _linear(perm) is not None and perm[0] == 0 and not (perm[_powers(perm)] & (perm[_powers(perm)] - 1)).any()
+
+
+def _powers(perm):
+    return 1 << np.arange(len(perm).bit_length() - 1)
 
 
 def _linear(perm):
