@@ -15,6 +15,8 @@ from pyfly._learn._scaling import phase
 
 # Coherence of the ratios of a few pairs of rows below which there is no such structure; less says nothing at a size.
 _COHERENT, _SMALL = 0.4, 16
+# Rows worked on at a time.
+_SLAB = 128
 # Starts at small sizes.
 _STARTS = 6
 # Rounds in turn, the least gain of one, and the relative error after some of them beyond which they stop.
@@ -100,7 +102,6 @@ def _start(target, rows, columns):
 def _in_turn(target, a, b, flip):
     """a, t, b by least squares in turn, and what they leave, relative; t_(k - n) = flip t_k, or free if flip is 0."""
     n, whole, rest = len(a), square(target), np.inf
-    target = target.astype(np.result_type(target, a, b), copy=False)
     for number in range(max(_ROUNDS, min(400, (1 << 22) // n**2))):
         t, size = diagonal_sums(target, a, b), _convolved(a, b[::-1], "full")
         if flip:
@@ -109,9 +110,15 @@ def _in_turn(target, a, b, flip):
             t[: n - 1] = flip * t[n:]
         else:
             t /= size
-        products = toeplitz(t.conj(), n, n) * target
-        a = (products @ b.conj()) / _convolved(t, b, "valid")
-        right, size = a.conj() @ products, _convolved(t, a[::-1], "valid")[::-1]
+        # some rows at a time: a complex copy of a real matrix is twice its size
+        conjugates, lengths, right = toeplitz(t.conj(), n, n), _convolved(t, b, "valid"), 0
+        a = np.empty_like(lengths, dtype=t.dtype)
+        for start in range(0, n, _SLAB):
+            rows = slice(start, start + _SLAB)
+            products = conjugates[rows] * target[rows]
+            a[rows] = (products @ b.conj()) / lengths[rows]
+            right = right + a[rows].conj() @ products
+        size = _convolved(t, a[::-1], "valid")[::-1]
         b = right / size
         before, rest = rest, np.sqrt(max(1 - float((np.abs(right) ** 2 / size).sum()) / whole, 0.0))
         if not rest < (1 - _GAIN) * before:

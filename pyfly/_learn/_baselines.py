@@ -145,15 +145,23 @@ def pursuit(target, rank):
     penalty = 1.25 / spectral
     sparse = np.zeros_like(target)
     for _ in range(_ROUNDS):
-        shifted = target + dual / penalty
-        low, basis = _shrunk(shifted - sparse, basis, 1 / penalty)
-        sparse = shifted - low
-        sparse = sparse * (1 - 1 / np.maximum(np.abs(sparse) * (penalty / weight), 1))
-        rest = target - low - sparse
-        dual += penalty * rest
-        penalty *= _GROWTH[target.size >= _LARGE]
+        shifted = dual / penalty
+        shifted += target
+        low, basis = _shrunk(np.subtract(shifted, sparse, out=sparse), basis, 1 / penalty)
+        # what is left, made smaller; the place of the sparse part before serves for the rest
+        rest, sparse = sparse, np.subtract(shifted, low, out=shifted)
+        share = np.abs(sparse, out=None if np.iscomplexobj(rest) else rest)
+        share *= penalty / weight
+        np.divide(-1, np.maximum(share, 1, out=share), out=share)
+        share += 1
+        sparse *= share
+        np.subtract(target, low, out=rest)
+        rest -= sparse
         if np.linalg.norm(rest) < 1e-6 * size:
             break
+        rest *= penalty
+        dual += rest
+        penalty *= _GROWTH[target.size >= _LARGE]
     return low, basis
 
 

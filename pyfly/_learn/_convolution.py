@@ -106,7 +106,7 @@ def diagonal_means(matrix, a=None, b=None):
 def diagonal_sums(matrix, a=None, b=None):
     """Sum of every diagonal, of conj(a_i) T_ij conj(b_j) if they are given."""
     m, n = matrix.shape
-    total = np.zeros(m + n - 1, matrix.dtype)
+    total = np.zeros(m + n - 1, matrix.dtype if a is None else np.result_type(matrix, a, b))
     # a few rows at a time: neither copies of the matrix nor one long running sum, which would lose digits
     for start in range(0, m, _SLAB):
         rows = matrix[start : start + _SLAB]

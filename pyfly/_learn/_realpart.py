@@ -21,7 +21,7 @@ from pyfly._learn._words import choices_of, reorders_bits
 
 _BEAM = 8
 # Orders of the columns that are tried beyond a size: low rank lets any order pass, a form shows in the first two.
-_ORDERS, _SMALL = 4, 256
+_ORDERS, _SMALL = 2, 256
 # Share of the energy beyond rank two at which small blocks count as being of rank two, noise included.
 _SHARE = 0.12
 # Rows and columns of a block this much smaller than the largest count less.
@@ -54,9 +54,8 @@ def real_part(target, *, tol, tied="auto", progress=None):
     for index, (_, order) in enumerate(orders):
         if progress is not None:
             progress(index / len(orders), "Re(BPP): imaginary part")
-        shown = target.take(order, axis=1)
         for threshold in (0.05, 1e-7):
-            candidate = _attempt(shown, order, threshold, tied)
+            candidate = _attempt(target, order, threshold, tied)
             if candidate is not None and (best is None or candidate.history[-1] < best.history[-1]):
                 best = candidate
             if best is not None and best.history[-1] <= tol:
@@ -186,8 +185,9 @@ def _choose(rng, blocks, count, most):
     return np.argpartition(rng.random((blocks, count)), most - 1, axis=1)[:, :most]
 
 
-def _attempt(shown, order, threshold, tied):
+def _attempt(target, order, threshold, tied):
     """Complexify, peel, name."""
+    shown = target.take(order, axis=1)
     complexified = complexify(shown, threshold)
     if complexified is None:
         return None
@@ -195,7 +195,7 @@ def _attempt(shown, order, threshold, tied):
     norm2 = float(np.vdot(shown, shown))
     lost = sum(square(own.real - row) for own, row in zip(complexified, shown, strict=True))
     nodes, weights = complexified[None], np.ones((1, n))
-    del complexified
+    del complexified, shown
     levels, steps, total = Untied(), [], 0.0
     while nodes.shape[-1] > 2:
         step = levels.step(nodes, weights, 0)

@@ -47,12 +47,14 @@ def seriated(target):
         return None, None
     sizes = np.abs(target)
     scales = [1 / np.sqrt(np.where(sums > 0, sums, 1)) for sums in (sizes.sum(axis=1), sizes.sum(axis=0))]
-    matrix = (sizes if np.iscomplexobj(target) else target) * scales[0][:, None]
+    # in the place of the sizes
+    matrix = np.multiply(sizes if np.iscomplexobj(target) else target, scales[0][:, None], out=sizes)
     matrix *= scales[1]
     try:
         left, values, right = svds(matrix, 2, v0=np.ones(min(matrix.shape)), tol=_ACCURACY, maxiter=_STEPS)
     except ArpackError:
         return None, None
+    del sizes, matrix
     first, second = np.argsort(values)[::-1]
     with np.errstate(all="ignore"):
         rows, columns = (np.argsort(vectors[second] / vectors[first]) for vectors in (left.T, right))
