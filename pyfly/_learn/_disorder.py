@@ -452,18 +452,17 @@ def _partners(target, row, column):
     if len(near) > _CROWDED * len(keys):
         return np.full(n, -1)
     del keys
-    votes = [np.empty(0, np.int32)]
+    # anew: beside the keys and their order they would be one array too many
+    ratios, votes = _ratios(target, row, column).ravel(), [np.empty(0, np.int32)]
     for start in range(0, len(near), _PAIRS):
         some = near[start : start + _PAIRS]
         one, other = order[some], order[some + 1]
-        # the ratios themselves, but for T_kl
-        first, second = (target.flat[at] / (target[at // n, column] * target[row, at % n]) for at in (one, other))
-        same = np.abs(first - second) < 0.3 * np.abs(first)
+        same = np.abs(ratios[one] - ratios[other]) < 0.3 * np.abs(ratios[one])
         one, other = one[same], other[same]
         # T_ij and T_km: row i with column m, row k with column j
         apart = (one // n - other // n) * n
         votes += [(other + apart).astype(np.int32), (one - apart).astype(np.int32)]
-    del near, order
+    del ratios, near, order
     votes = np.bincount(np.concatenate(votes), minlength=n * n).reshape(n, n)
     partners, sure = votes.argmax(axis=1), votes.max(axis=1)
     partners[sure <= max(0.4 * sure.max(), n / 8)] = -1
