@@ -22,6 +22,8 @@ from pyfly._operators import Butterfly, Diagonal, Permutation, Product, RealPart
 
 # Energy that the closest Kronecker product may leave on a few rows, and what rounding leaves.
 _SHARE, _ROUNDING = 0.1, 1e-24
+# How much more of what is missed a second product may hold than it does of noise, (1 / p + 1 / q)^2.
+_SECOND = 1.5
 # Rounds in turn for A and B, against noise and rounding.
 _ROUNDS = 2
 # Rounding up to which diagonal entries are the same.
@@ -53,22 +55,39 @@ def kronecker(target, learn):
 def _parted(target, limit):
     """A, B, ... with T ~ A (x) B (x) ..., parted wherever less than a share of the energy is missed."""
     n = len(target)
-    row, column = np.unravel_index(np.argmax(np.abs(target)), target.shape)
-    ways = []
-    for p in (1 << k for k in range(1, n.bit_length() - 1)):
-        q = n // p
-        a = target[row % q :: q, column % q :: q] / target[row, column]
-        b = target[row // q * q :, column // q * q :][:q, :q]
-        ways.append((_missed(target, a, b), a, b))
-    missed, a, b = min(ways, key=lambda way: way[0], default=(1.0, None, None))
+    ways = ((p, *_guess(target, p)) for p in (1 << k for k in range(1, n.bit_length() - 1)))
+    missed, _, a, b = min(
+        ((_missed(target, a, b), p, a, b) for p, a, b in ways), key=lambda way: way[:2], default=(1.0, 0, None, None)
+    )
     if not missed < limit:
         return [target]
+    a, b = _in_turn(target, a, b)
+    if missed > _ROUNDING:
+        # noise has no second product in it, a matrix that varies slowly has
+        rest = target - np.kron(a, b)
+        p = 1 << (n.bit_length() // 2)
+        second = _in_turn(rest, *_guess(rest, p))
+        if square(second[0]) * square(second[1]) > _SECOND * (1 / p + p / n) ** 2 * square(rest):
+            return [target]
+    # a side is as clean as the whole, or cleaner: what is missed there by more is structure
+    return [part for side in (a, b) for part in _parted(side, min(max(4 * missed, _ROUNDING), limit))]
+
+
+def _guess(target, p):
+    """A and B, of sizes p and n / p, that agree with T where it is largest."""
+    q = len(target) // p
+    row, column = np.unravel_index(np.argmax(np.abs(target)), target.shape)
+    a = target[row % q :: q, column % q :: q] / target[row, column]
+    return a, target[row // q * q :, column // q * q :][:q, :q]
+
+
+def _in_turn(target, a, b):
+    """The closest A and B, by least squares in turn."""
     four = target.reshape(len(a), len(b), len(a), len(b))
     for _ in range(_ROUNDS):
         a = np.stack([np.einsum("jkl,jl->k", slab, b.conj()) for slab in four]) / square(b)
         b = sum(np.einsum("jkl,k->jl", slab, line.conj()) for slab, line in zip(four, a, strict=True)) / square(a)
-    # a side is as clean as the whole, or cleaner: what is missed there by more is structure
-    return [part for side in (a, b) for part in _parted(side, min(max(4 * missed, _ROUNDING), limit))]
+    return a, b
 
 
 def _missed(target, a, b):
