@@ -53,6 +53,21 @@ def test_real_targets_get_real_operators():
     assert pyfly.learn(two_dimensional).relative_error < 1e-14
 
 
+def test_targets_that_would_lose_something_are_refused():
+    with pytest.raises(TypeError, match="masked"):
+        pyfly.learn(np.ma.masked_array(np.eye(4), np.eye(4) > 2))
+    torch = pytest.importorskip("torch")
+    with pytest.raises(TypeError, match="detach"):
+        pyfly.learn(torch.eye(4, requires_grad=True))
+    assert pyfly.learn(torch.eye(4)).converged
+
+
+@pytest.mark.parametrize("model", ["(BP)^9", "(BP)^0", "(BP)^2_3", "Re((BP)^2_3)", "BP" * 9, "DP", "(BP)^2^T"])
+def test_unknown_classes_are_refused(model):
+    with pytest.raises(ValueError, match="model"):
+        pyfly.learn(np.eye(16), model=model)
+
+
 _KINDS = (
     lambda n, rng: rng.choice([-1.0, 0, 1], (n, n)),
     lambda n, rng: rng.standard_normal((n, n)) * 10.0 ** rng.integers(-150, 150, (n, n)),

@@ -21,8 +21,8 @@ __all__ = ["Alternative", "Factorization", "learn", "load"]
 _METHODS = ("auto", "peel", "gradient")
 # a product of butterflies B, permutations P and diagonals D, in brackets with a power, real part, transposed
 _CLASS = re.compile(
-    r"auto|D|P|(?:(?:Re)?\((?:BPP?)+\)|(?:BPP?)+)(?:\^T|\^[1-9](?:_[1-9][0-9]*)?)?"
-    r"|Re\(\(BPP?\)\^[1-9](?:_[1-9][0-9]*)?\)"
+    r"auto|D|P|(?:(?:Re)?\((?:BPP?){1,8}\)|(?:BPP?){1,8})(?:\^T)?|(?:Re)?\(BPP?\)\^[1-8](?:_(?:[1248]|16|32|64))?"
+    r"|Re\(\(BPP?\)\^[1-8](?:_(?:[1248]|16|32|64))?\)"
 )
 
 
@@ -113,7 +113,8 @@ def learn(
     if not isinstance(model, str):
         raise TypeError(f"model = {model!r}: give the name of a class, such as 'BP', or 'auto'")
     if not _CLASS.fullmatch(model):
-        raise ValueError(f"model = {model!r}: give a class like 'BP', 'BPP', 'Re(BP)', 'BPBP', '(BP)^2', or 'auto'")
+        known = "'BP', 'BPP', 'Re(BP)', 'BPBP', '(BP)^k' with k from 1 to 8, '(BP)^k_r' with r = 2, 4, ... 64, 'D', 'P'"
+        raise ValueError(f"model = {model!r}: give a class like {known}, or 'auto'")
     if options and method != "gradient":
         raise TypeError(f"{', '.join(sorted(options))}: only method='gradient' takes further arguments")
     if not (tied == "auto" or isinstance(tied, (bool, np.bool_))):
@@ -175,6 +176,10 @@ def learn(
 
 def _matrix(target):
     """The target as a matrix of one of the four types."""
+    if isinstance(target, np.ma.MaskedArray):
+        raise TypeError("target is a masked array: entries that are missing cannot be learnt; fill them, target.filled(0)")
+    if getattr(target, "requires_grad", False):
+        raise TypeError("target requires gradients, which stop here; give target.detach()")
     matrix = np.asarray(target)
     if matrix.dtype.kind not in "fciub":
         raise TypeError(f"target of dtype {matrix.dtype}: give an array of real or complex numbers")
