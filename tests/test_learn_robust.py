@@ -6,6 +6,7 @@ import pytest
 import pyfly
 from pyfly import targets
 from pyfly._learn._baselines import truncated
+from pyfly._learn._classes import fits
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -66,6 +67,36 @@ def test_targets_that_would_lose_something_are_refused():
 def test_unknown_classes_are_refused(model):
     with pytest.raises(ValueError, match="model"):
         pyfly.learn(np.eye(16), model=model)
+
+
+@pytest.mark.parametrize("tied", ["auto", True, False])
+@pytest.mark.parametrize("model", ["BP", "D", "P", "Re(BP)", "BPBP", "Re(BPP)", "(BP)^2_2", "Re(BPBP)", "Re((BP)^2_2)"])
+def test_the_class_asked_for_is_returned(model, tied):
+    n, rng = 8, np.random.default_rng(0)
+    dft, eye, gaussian = targets.dft(n), np.eye(n), rng.standard_normal((4, 4))
+    for target in (dft, eye, gaussian + 1j * gaussian.T, gaussian[:2, :3], gaussian[:1, :1]):
+        found = pyfly.learn(target, model=model, tied=tied)
+        assert fits(found.model, model) and found.operator.shape == target.shape, found
+        assert found.relative_error == pytest.approx(found.verify(target), abs=1e-14) and found.relative_error <= 1
+        assert tied in ("auto", found.tied)
+        if target is dft:
+            assert found.converged == (model in ("BP", "BPBP", "(BP)^2_2")), found
+        if target is eye:
+            assert found.converged, found
+
+
+def test_closest_diagonal_and_closest_permutation():
+    rng = np.random.default_rng(1)
+    target = rng.standard_normal((16, 16))
+    found = pyfly.learn(target, model="D")
+    assert np.allclose(found.operator.todense(), np.diag(np.diag(target))) and "closest" in found.note
+    perm = rng.permutation(16)
+    for factor in (3.0, -2.0, 1 - 2j):
+        noisy = factor * np.eye(16)[perm] + 0.1 * target
+        found = pyfly.learn(noisy, model="P")
+        assert found.model == "P" and np.array_equal(found.permutation, perm) and found.relative_error < 0.5
+    with pytest.raises(ValueError, match="no real part"):
+        pyfly.learn(1j * target, model="Re(BP)")
 
 
 _KINDS = (

@@ -21,8 +21,8 @@ __all__ = ["Alternative", "Factorization", "learn", "load"]
 _METHODS = ("auto", "peel", "gradient")
 # a product of butterflies B, permutations P and diagonals D, in brackets with a power, real part, transposed
 _CLASS = re.compile(
-    r"auto|D|P|(?:(?:Re)?\((?:BPP?){1,8}\)|(?:BPP?){1,8})(?:\^T)?|(?:Re)?\(BPP?\)\^[1-8](?:_(?:[1248]|16|32|64))?"
-    r"|Re\(\(BPP?\)\^[1-8](?:_(?:[1248]|16|32|64))?\)"
+    r"auto|D|P|(?:(?:Re)?\((?:BPP?){1,8}\)|(?:BPP?){1,8})(?:\^T)?|(?:Re)?\(BPP?\)\^[1-8](?:_(?:[248]|16|32|64))?"
+    r"|Re\(\(BPP?\)\^[1-8](?:_(?:[248]|16|32|64))?\)"
 )
 
 
@@ -51,7 +51,8 @@ def learn(
         that and goes on to products with more factors, real parts, circulants and scrambled transforms; ``"gradient"``
         trains factors and relaxed permutations with Adam, as the paper does.
     model : str
-        Class to look for: ``"BP"``, ``"Re(BP)"``, ``"BPBP"``, ...; ``"auto"`` for any.
+        Class to look for: ``"BP"``, ``"Re(BP)"``, ``"BPBP"``, ``"D"``, ``"P"``, ...; ``"auto"`` for any. What is
+        returned is of this class (transposed, between diagonals and permutations count as the same), exact or not.
     tol : float, optional
         Relative error at which the target counts as found; 1e-10 for double, 1e-5 for single precision.
     tied : {"auto", True, False}
@@ -177,7 +178,9 @@ def learn(
 def _matrix(target):
     """The target as a matrix of one of the four types."""
     if isinstance(target, np.ma.MaskedArray):
-        raise TypeError("target is a masked array: entries that are missing cannot be learnt; fill them, target.filled(0)")
+        raise TypeError(
+            "target is a masked array: entries that are missing cannot be learnt; fill them, target.filled(0)"
+        )
     if getattr(target, "requires_grad", False):
         raise TypeError("target requires gradients, which stop here; give target.detach()")
     matrix = np.asarray(target)

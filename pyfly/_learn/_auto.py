@@ -11,7 +11,6 @@ kept as the best so far (noise, single precision), and replaced by one that leav
 from __future__ import annotations
 
 import math
-import re
 from functools import cached_property
 
 import numpy as np
@@ -20,6 +19,7 @@ from pyfly._algebra import to_untied
 from pyfly._learn import _peel
 from pyfly._learn._alternating import scaled_convolutions
 from pyfly._learn._characters import fourier
+from pyfly._learn._classes import fits
 from pyfly._learn._compress import single
 from pyfly._learn._convolution import convolution, hankel
 from pyfly._learn._corner import assemble, in_single
@@ -69,7 +69,8 @@ def auto(target, *, tol, tied="auto", model="auto", progress=None, only_peel=Fal
 
     Returns
     -------
-    Found
+    Found or None
+        None where nothing of the class wanted was met.
     float
         Its relative error.
     bool
@@ -187,31 +188,6 @@ class _Search:
         """Report progress by name; the share of the whole is not known."""
         if self.progress is not None:
             self.progress(0.0, message)
-
-
-def fits(model, wanted):
-    """Whether a class is the one asked for: transposes, diagonals and permutations around it count as the same."""
-    if wanted == "auto":
-        return True
-    return _core(model) == _core(wanted)
-
-
-def factors_of(model):
-    """How many factors B P a class is the product of; 0 for any other class."""
-    core = _core(model)
-    return core.count("BP") if not core.replace("BP", "") else 0
-
-
-def _core(model):
-    """The class without transposes, diagonals and permutations around it: "P ((BP)^2)^T D" is "BPBP"."""
-    words = model.split()
-    return " ".join(_plain(word) for word in words if word not in ("D", "P") or len(words) == 1)
-
-
-def _plain(word):
-    """A class written without powers, outer brackets, transpose and P'."""
-    word = re.sub(r"\((BPP?)\)\^(\d)", lambda power: power[1] * int(power[2]), word)
-    return re.sub(r"^\((.*)\)$", r"\1", word.removesuffix("^T")).replace("BPP", "BP")
 
 
 def _one_entry(search):
@@ -390,7 +366,7 @@ def _smoothed(search):
 
 def _greedy(search):
     """The best product of one butterfly and any permutation; it is the answer when nothing fits."""
-    if search.error < _FITS**0.5 or (search.best is not None and not fits("BP", search.model)):
+    if search.error < _FITS**0.5 or not fits("BP", search.model):
         return False
     found = _peel.peel(search.target, tol=search.tol, tied=search.tied, progress=search.progress)
     if search.tied is not True and found.history[-1] > _FITS**0.5 and len(search.target) > 2:

@@ -83,8 +83,11 @@ def behind(found, rows, columns):
     return found
 
 
-def made_real(found):
-    """The product as one with real entries: the real part of what stands between real diagonals and permutations."""
+def made_real(found, always=False):
+    """The product as one with real entries: the real part of what stands between real diagonals and permutations.
+
+    A product that is real is left as it is, unless it shall be the real part of something `always`.
+    """
     from pyfly._operators import Product, RealPart
 
     words, factors = found.model.split(), list(found.factors)
@@ -92,9 +95,11 @@ def made_real(found):
     for side, end in zip(outer, (0, -1), strict=True):
         while words and words[end] in ("D", "P") and factors[end].dtype.kind != "c":
             side.append((words.pop(end), factors.pop(end)))
-    if not any(factor.dtype.kind == "c" for factor in factors):
+    if not always and not any(factor.dtype.kind == "c" for factor in factors):
         return found
     before, after = outer[0], outer[1][::-1]
-    inner = RealPart(factors[0] if len(factors) == 1 else Product(*factors)), f"Re({' '.join(words)})"
+    name = " ".join(words)
+    name = f"(Re{name[:-2]})^T" if len(words) == 1 and name.endswith(")^T") else f"Re({name})"
+    inner = RealPart(factors[0] if len(factors) == 1 else Product(*factors)), name
     words, factors = zip(*before, inner[::-1], *after, strict=True)
     return replace(found, factors=factors, model=" ".join(words))

@@ -118,10 +118,13 @@ def _product(found, sizes):
         scale *= 1 if constant is None else constant
         merged = _merged(groups[-1], side) if groups else None
         groups[-1:] = [merged] if merged else [*groups[-1:], side]
+    if not any(side.factors for side in groups):
+        # a multiple of the identity
+        return None
     before, factors = 1, []
     for side in groups:
         after = math.prod(sizes) // (before * side.size)
-        factors += [_beside(_beside(factor, before, after=False), after, after=True) for factor in side.factors]
+        factors += [beside(beside(factor, before, after=False), after, after=True) for factor in side.factors]
         before *= side.size
     if scale != 1:
         factors[0] = factors[0]._scaled(scale)
@@ -134,9 +137,9 @@ def _merged(left, right):
     """Two sides as one of the same class, or None."""
     p, q = left.size, right.size
     if not left.model:
-        factors = [_beside(factor, p, after=False) for factor in right.factors]
+        factors = [beside(factor, p, after=False) for factor in right.factors]
     elif not right.model:
-        factors = [_beside(factor, q, after=True) for factor in left.factors]
+        factors = [beside(factor, q, after=True) for factor in left.factors]
     else:
         factors = [kron(*pair) for pair in zip(left.factors, right.factors, strict=False)]
         if left.model != right.model or any(isinstance(factor, Kronecker) for factor in factors):
@@ -152,14 +155,14 @@ def _constant(found):
     return d[0]
 
 
-def _beside(factor, n, *, after):
+def beside(factor, n, *, after):
     """factor (x) I, or I (x) factor, as a factor of the same kind."""
     if n == 1:
         return factor
     if isinstance(factor, RealPart):
-        return RealPart(_beside(factor.op, n, after=after))
+        return RealPart(beside(factor.op, n, after=after))
     if isinstance(factor, Product):
-        return Product(*(_beside(part, n, after=after) for part in factor.factors))
+        return Product(*(beside(part, n, after=after) for part in factor.factors))
     if isinstance(factor, Butterfly):
         blocks = np.broadcast_to(np.eye(2), (n - 1, 2, 2))
         identity = Butterfly(blocks, increasing_stride=factor.increasing_stride, tied=True)

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pyfly._config import get_num_threads, num_threads
-from pyfly._learn._auto import auto, auto_any_shape, factors_of, fits
+from pyfly._learn._auto import auto, auto_any_shape
 from pyfly._learn._baselines import alternatives
+from pyfly._learn._classes import closest, factors_of, fits, real_part_of, widened
 from pyfly._learn._compress import compress
 from pyfly._learn._corner import assemble, in_single
 from pyfly._operators import Scaled
@@ -99,22 +100,20 @@ def search(matrix, scale, *, method, model, tol, tied, max_depth, expansion, see
                 tol=tol,
                 **options,
             )
+        elif model in ("D", "P"):
+            found, how = closest(work, model, tied is True), "auto"
         else:
-            only_peel = method == "peel"
-            # between products of BLAS, threads of the kernels would wait for those of BLAS to rest: only large ones pay
-            with num_threads(1 if size <= _SERIAL else get_num_threads()):
-                found, error, noise = auto(
-                    work, tol=tol, tied=tied, model=model, progress=progress, only_peel=only_peel, single=single
-                )
-            how = "peel" if only_peel or found.model in ("BP", "(BP)^T") else "auto"
-            depth = max_depth if model == "auto" else factors_of(model)
-            # a form of another class may stand in for one factor; for several only where it leaves but noise
-            worth = fits(found.model, "BP") or (depth > 1 and error > _CHANCE)
-            small = size <= _FITTED and not noise if depth == 1 else depth
-            if worth and small and error > tol and not only_peel and size >= 4:
-                fitted = compress(work, depth, tol=tol, tied=tied is True, start=found, seed=seed, progress=progress)
-                if fitted.history[-1] < error:
-                    found, how = fitted, "fit"
+            found, how, noise = _algebraic(
+                work,
+                method,
+                model=model,
+                tol=tol,
+                tied=tied,
+                max_depth=max_depth,
+                seed=seed,
+                progress=progress,
+                single=single,
+            )
     operator = assemble(found, (m, n))
     if scale != 1:
         operator = operator * scale
@@ -133,6 +132,32 @@ def search(matrix, scale, *, method, model, tol, tied, max_depth, expansion, see
     return Outcome(
         operator, found.model, found.permutation, found.tied, found.history, found.note, how, others, measured
     )
+
+
+def _algebraic(work, method, *, model, tol, tied, max_depth, seed, progress, single):
+    """What `auto` finds, or what is fitted where that leaves much: the product, how it was found, if noise is left."""
+    only_peel, size = method == "peel", len(work)
+    wish = {"tol": tol, "tied": tied, "progress": progress, "only_peel": only_peel, "single": single}
+    # between products of BLAS, threads of the kernels would wait for those of BLAS to rest: only large ones pay
+    with num_threads(1 if size <= _SERIAL else get_num_threads()):
+        found, error, noise = auto(work, model=model, **wish)
+        if found is None:
+            # of the class asked for are products with fewer factors as well
+            if real_part_of(model) and np.iscomplexobj(work):
+                work = np.ascontiguousarray(work.real)
+                if not work.any():
+                    raise ValueError(f"model = {model!r}: the target has no real part; multiply it by 1j")
+            found, error, noise = auto(work, model="BP", **wish)
+    how = "peel" if only_peel or found.model in ("BP", "(BP)^T") else "auto"
+    depth = max_depth if model == "auto" else factors_of(model)
+    # a form of another class may stand in for one factor; for several only where it leaves but noise
+    worth = fits(found.model, "BP") or (depth > 1 and error > _CHANCE)
+    small = size <= _FITTED and not noise if depth == 1 else True
+    if worth and small and error > tol and not only_peel and size >= 4:
+        fitted = compress(work, depth, tol=tol, tied=tied is True, start=found, seed=seed, progress=progress)
+        if fitted.history[-1] < error:
+            found, how = fitted, "fit"
+    return found if fits(found.model, model) else widened(found, model), how, noise
 
 
 def _double(matrix, scale, size):
