@@ -70,3 +70,12 @@ def test_real_parts_of_fourier_matrices_of_groups(sizes):
             found = pyfly.learn(matrix)
             assert found.converged and found.relative_error < 1e-12, found
             assert found.model in ("Re(BP)", "(Re(BP))^T", "BP", "(BP)^T"), found.model
+
+
+def test_a_two_dimensional_hartley_transform_in_noise():
+    fourier = np.kron(targets.dft(4), targets.dft(4))
+    target = fourier.real - fourier.imag
+    noise = np.random.default_rng(0).standard_normal((16, 16))
+    for size in (1e-6, 1e-3):
+        found = pyfly.learn(target + size / np.linalg.norm(noise) * np.linalg.norm(target) * noise)
+        assert found.relative_error < size, found

@@ -20,7 +20,6 @@ import numpy as np
 from pyfly._learn._levels import split
 
 _SAMPLE = 16
-_TINY = 1e-24
 # Share of the mean energy, over the threshold, at which a row counts half.
 _SLIGHT = 6
 
@@ -133,7 +132,8 @@ def _structure(pairs, reference, sine2, threshold):
     size = np.square(holonomy).sum(axis=(-2, -1))
     quality = np.where(size > 0, determinant / np.where(size > 0, size, 1), 0)
     at = np.argmax(quality, axis=1)
-    keep = quality[np.arange(len(at)), at] > 1e-8
+    best = quality[np.arange(len(at)), at]
+    keep = best > max(1e-8, min(np.sqrt(threshold), best.max()) / 4)
     if not keep.any():
         return None
     base = holonomy[np.arange(len(at)), at][keep]
@@ -144,7 +144,7 @@ def _structure(pairs, reference, sine2, threshold):
     trust = _trust(np.square(pairs[:, keep]).sum(axis=(0, 2, 3)), threshold)
     parts *= (np.repeat(trust, len(parts) // len(trust)) / np.sqrt(np.where(size > 0, size, 1)))[:, None]
     values, vectors = np.linalg.eigh(parts.T @ parts / len(parts))
-    if values[2] < _TINY:
+    if values[2] < threshold**2:
         return None
     p, q, s = vectors[:, 2]
     square = p * p + q * s

@@ -99,7 +99,7 @@ def column_orders(target):
         least = min((chain.share for chain in wider), default=0.0)
         beam = sorted(
             (chain for chain in wider if chain.share <= 30 * least + _EPS**1.5),
-            key=lambda chain: (max(chain.share, _EPS), chain.jumps),
+            key=lambda chain: (chain.share > 4 * least + _EPS, chain.jumps, chain.share),
         )
         beam = beam[:_BEAM] if level and last > 1 else beam
     return [(chain.share, chain.nodes.ravel()) for chain in beam]
