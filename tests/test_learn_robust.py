@@ -36,6 +36,12 @@ def test_convolutions_of_a_large_range_are_not_taken_for_a_butterfly():
     assert found.model == "Re((BP)^2_2)" and found.relative_error < 1e-14
 
 
+def test_other_forms_of_real_targets_have_as_many_real_numbers():
+    found = pyfly.learn(targets.legendre(64))
+    assert found.n_parameters == 316 and found.model == "P Re(BP) D P"
+    assert {form.n_parameters for form in found.alternatives if "sparse" in form.name} == {2 * 252 + 64}
+
+
 def test_low_rank_with_repeated_singular_values():
     target = np.kron(targets.dft(32), np.eye(16))
     assert truncated(target, 20) == pytest.approx(np.sqrt(1 - 20 / 512) * np.linalg.norm(target))

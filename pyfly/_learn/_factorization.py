@@ -70,7 +70,8 @@ class Factorization:
     note : str
         A sentence on it.
     alternatives : list of Alternative
-        For a target without an exact form: what else the same number of parameters can do, best first.
+        For a target without an exact form: what else the same number of parameters can do, best first; for a real
+        target the same number of real ones, of which complex factors hold two a parameter.
     shape : tuple of int
         Shape of the target.
     norm : float

@@ -16,6 +16,7 @@ from pyfly._learn._baselines import alternatives
 from pyfly._learn._classes import closest, factors_of, fits, real_part_of, widened
 from pyfly._learn._compress import compress
 from pyfly._learn._corner import assemble, in_single
+from pyfly._learn._factorization import elementary
 from pyfly._operators import Scaled
 from pyfly._scans import rowwise
 
@@ -128,7 +129,7 @@ def search(matrix, scale, *, method, model, tol, tied, max_depth, expansion, see
     # nothing else is worth a look where only noise is left, unless depth was asked for
     if method == "auto" and error > tol and (max_depth > 1 or not noise):
         work = work if work is not None and work.shape == (m, n) else _double(matrix, scale, None)
-        others = alternatives(work, int(operator.n_parameters))
+        others = alternatives(work, _budget(operator, work))
     return Outcome(
         operator, found.model, found.permutation, found.tied, found.history, found.note, how, others, measured
     )
@@ -158,6 +159,12 @@ def _algebraic(work, method, *, model, tol, tied, max_depth, seed, progress, sin
         if fitted.history[-1] < error:
             found, how = fitted, "fit"
     return found if fits(found.model, model) else widened(found, model), how, noise
+
+
+def _budget(operator, target):
+    """Numbers in the factors: real ones for a real target, of which a complex factor holds two a parameter."""
+    double = not np.iscomplexobj(target)
+    return sum(f.n_parameters << (double and f.dtype.kind == "c") for f in elementary(operator))
 
 
 def _double(matrix, scale, size):
