@@ -10,42 +10,19 @@ top. The table of pyfly/_learn/README.md.
 import argparse
 
 import numpy as np
+from learn_no import MATRICES
 
 import pyfly
-from pyfly import targets
 
-
-def orthogonal(n, rng):
-    """Random, uniform over the orthogonal group."""
-    q, r = np.linalg.qr(rng.standard_normal((n, n)))
-    return q * np.sign(np.diag(r))
-
-
-def weights(n, rng):
-    """Random singular vectors, singular values i^(-1/2), as trained weights have about."""
-    return orthogonal(n, rng) * np.arange(1, n + 1) ** -0.5 @ orthogonal(n, rng)
-
-
-def cosine_one(n, rng):
-    """DCT-I."""
-    k = np.arange(n)
-    return np.cos(np.pi * np.outer(k, k) / (n - 1))
-
-
-def gaussian(n, rng):
-    """Width of a tenth of the interval."""
-    return np.exp(-50 * np.subtract.outer(rng.random(n), rng.random(n)) ** 2)
-
-
-MATRICES = {
-    "Legendre": lambda n, rng: targets.legendre(n),
-    "DCT-I": cosine_one,
-    "Gaussian kernel, scattered points": gaussian,
-    "Cauchy kernel, scattered points": lambda n, rng: 1 / (0.01 + np.add.outer(rng.random(n), rng.random(n))),
-    "random orthogonal": orthogonal,
-    "weights, singular values i^-1/2": weights,
-    "random normal": lambda n, rng: rng.standard_normal((n, n)),
-}
+ROWS = [
+    "Legendre",
+    "DCT-I",
+    "gaussian, scattered",
+    "cauchy, scattered",
+    "random orthogonal",
+    "weights, i^-1/2",
+    "random normal",
+]
 FORMS = ["(BP)^k", "low rank", "sparse", "sparse + low rank"]
 
 
@@ -62,7 +39,7 @@ def row(target, depth, seed):
 
 
 def words(value, least):
-    """Three digits where butterflies and others are close, bold if the least."""
+    """Three digits, bold if the least."""
     if np.isnan(value):
         return "–"
     text = f"{value:.3f}".removeprefix("0")
@@ -73,7 +50,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--n", type=int, default=64)
     parser.add_argument("--depth", type=int, default=3, choices=range(1, 9))
-    parser.add_argument("--only", nargs="+", choices=tuple(MATRICES), default=list(MATRICES), metavar="MATRIX")
+    parser.add_argument("--only", nargs="+", choices=tuple(MATRICES), default=ROWS, metavar="MATRIX")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     print(f"| target | {' | '.join(FORMS)} |\n" + "|---" * (len(FORMS) + 1) + "|")
