@@ -468,6 +468,8 @@ def test_ctrl_c_ends_a_long_call():
     x = np.broadcast_to(np.ones(1024, complex), (200_000, 1024))  # minutes of scalar work, memory touched as it goes
     before = pyfly.get_isa()
     pyfly.set_isa("scalar")
+    # a process in the background may have been started with the signal ignored
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     start = time.monotonic()
     timer.start()
@@ -475,5 +477,6 @@ def test_ctrl_c_ends_a_long_call():
         with pytest.raises(KeyboardInterrupt):
             pyfly.butterfly_multiply(w, x)
     finally:
+        signal.signal(signal.SIGINT, handler)
         pyfly.set_isa(before)
     assert time.monotonic() - start < 10
