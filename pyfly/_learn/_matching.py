@@ -24,10 +24,10 @@ from pyfly._learn._found import Found
 from pyfly._learn._monomial import (
     basis_factors,
     first_permutation,
-    left_scaled,
     plain,
     probes,
     remaining,
+    rows_scaled,
     unique,
 )
 from pyfly._learn._scaling import reliability, scales, unitary
@@ -452,10 +452,7 @@ def arranged(basis, turned, rows, left, columns, right, share):
     outer[rows], inner[columns] = left, right
     outer, inner = plain(outer, share), plain(inner, share)
     if np.ndim(outer):
-        scaled = left_scaled(factors[0], outer)
-        factors, model = (
-            ((scaled, *factors[1:]), model) if scaled is not None else ((Diagonal(outer), *factors), "D " + model)
-        )
+        factors, model = rows_scaled(factors, model, outer)
     else:
         inner = inner * outer
     if np.ndim(inner):

@@ -176,19 +176,13 @@ def basis_factors(basis, turned, n):
 
 def _rows_found(basis, turned, where, values):
     """T = M U with M[i, where[i]] = values[i]; values is one number if all are equal."""
-    from pyfly._operators import Diagonal, Permutation
+    from pyfly._operators import Permutation
 
-    factors, model = basis_factors(basis, turned, len(where))
-    if np.ndim(values) == 0:
-        factors = (factors[0]._scaled(values), *factors[1:])
-    else:
+    left = values
+    if np.ndim(values):
         left = np.empty_like(values)
         left[where] = values
-        scaled = left_scaled(factors[0], left)
-        if scaled is None:
-            factors, model = (Diagonal(left), *factors), "D " + model
-        else:
-            factors = (scaled, *factors[1:])
+    factors, model = rows_scaled(*basis_factors(basis, turned, len(where)), left)
     perm = first_permutation(factors)
     if (where != np.arange(len(where))).any():
         factors, model, perm = (Permutation(where), *factors), "P " + model, where
@@ -239,6 +233,16 @@ def plain(values, share):
     if np.abs(values - mean).max() <= (4e-15 + noise) * abs(mean):
         return complex(mean) if np.iscomplexobj(values) else float(mean)
     return values
+
+
+def rows_scaled(factors, model, left):
+    """diag(left) A and its class: in the first factor if that takes it, else before it; one number is a scale."""
+    from pyfly._operators import Diagonal
+
+    scaled = left_scaled(factors[0], left) if np.ndim(left) else factors[0]._scaled(left)
+    if scaled is None:
+        return (Diagonal(left), *factors), "D " + model
+    return (scaled, *factors[1:]), model
 
 
 def left_scaled(factor, left):
@@ -316,19 +320,13 @@ def times(target, vectors):
 
 
 def _diagonalised_found(basis, turned, values, target):
-    from pyfly._operators import Diagonal
-
     n = len(values)
     note = f"The matrix is diagonal in the {basis.name} basis."
     if basis.real:
         outer, left = basis_factors(basis, not turned and not basis.symmetric, n)
         factors, right = basis_factors(basis, turned, n)
         perm = first_permutation(factors)
-        scaled = left_scaled(factors[0], values)
-        if scaled is None:
-            factors, right = (Diagonal(values), *factors), "D " + right
-        else:
-            factors = (scaled, *factors[1:])
+        factors, right = rows_scaled(factors, right, values)
         model = "BPBP" if left == right == "BP" else f"{left} {right}"
         return Found((*outer, *factors), model, perm, True, [], note)
     phase = 0.0 if basis.symmetric else -0.5

@@ -15,10 +15,10 @@ from pyfly._learn._monomial import (
     basis_factors,
     first_permutation,
     forms,
-    left_scaled,
     outside,
     plain,
     probes,
+    rows_scaled,
     single_entries,
     times,
 )
@@ -62,14 +62,12 @@ def two_bases(target):
     unit[np.arange(len(some)), some] = 1
     vectors = np.concatenate([columns(unit) for *_, columns, _ in ways])
     images = times(target, vectors.T).T
-    best = (_SPARSE, None, None)
+    tries = []
     for left in ways:
         entries = left[2](images).reshape(len(ways), len(some), n)
-        best = min(
-            best, *((outside(part, 1), left, right) for part, right in zip(entries, ways, strict=True)), key=_share
-        )
-    _, left, right = best
-    return None if left is None else _refined(target, left, right)
+        tries += [(outside(part, 1), left, right) for part, right in zip(entries, ways, strict=True)]
+    share, left, right = min(tries, key=lambda way: way[0])
+    return _refined(target, left, right) if share < _SPARSE else None
 
 
 def _refined(target, left, right):
@@ -126,22 +124,13 @@ def _between(target, left, right):
     return _found(left, right, where, plain(values, share))
 
 
-def _share(way):
-    return way[0]
-
-
 def _found(left, right, where, values):
     """U M V with M[where[j], j] = values[j]."""
-    from pyfly._operators import Diagonal, Permutation
+    from pyfly._operators import Permutation
 
     n = len(where)
     outer, before = basis_factors(*left[:2], n)
-    factors, after = basis_factors(*right[:2], n)
-    scaled = factors[0]._scaled(values) if np.ndim(values) == 0 else left_scaled(factors[0], values)
-    if scaled is None:
-        factors, after = (Diagonal(values), *factors), "D " + after
-    else:
-        factors = (scaled, *factors[1:])
+    factors, after = rows_scaled(*basis_factors(*right[:2], n), values)
     perm = np.argsort(where)
     if isinstance(outer[-1], Permutation):
         outer = (*outer[:-1], Permutation(perm[outer[-1].perm]))

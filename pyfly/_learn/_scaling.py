@@ -11,7 +11,7 @@ import numpy as np
 
 from pyfly._learn._factorization import slabs, square
 from pyfly._learn._found import Found
-from pyfly._learn._monomial import left_scaled
+from pyfly._learn._monomial import rows_scaled
 
 _ROUNDS = 30
 # Rounds of scaling rows and columns in turn; rows worked on at a time.
@@ -33,8 +33,7 @@ def between(found, left, right):
 
     factors, name = found.factors, found.model
     if np.ptp(left) > 1e-12 * np.abs(left).max():
-        scaled = left_scaled(factors[0], left)
-        factors, name = ((scaled, *factors[1:]), name) if scaled else ((Diagonal(left), *factors), "D " + name)
+        factors, name = rows_scaled(factors, name, left)
     else:
         right = right * left[0]
     if isinstance(factors[-1], Diagonal):
